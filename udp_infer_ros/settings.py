@@ -1,0 +1,325 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Every parameter, once: type, default, range or choices, unit, help, live or start-up only.
+
+The dotted name of a ROS parameter is the path of a field in `Settings`. The declaration in the
+node, `config/udp_infer.yaml` and the table in the README are all made from what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+import math
+from typing import Any
+
+from udp_infer_ros.errors import SettingError
+
+Scalar = bool | int | float | str
+Value = Scalar | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter, as a user meets it."""
+
+    name: str
+    """Dotted, e.g. `detect.confidence`."""
+    default: Value
+    help: str
+    unit: str = ''
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+    """It may change while the node runs; the others are set at start-up."""
+
+    @property
+    def kind(self) -> type:
+        """Tell its type: bool, int, float, str, or tuple for a list of strings."""
+        return type(self.default)
+
+    @property
+    def rule(self) -> str:
+        """Say which values are allowed, as the end of a sentence: `must be …`."""
+        if self.choices:
+            return 'must be one of ' + ', '.join(self.choices)
+        noun = {
+            bool: 'true or false', int: 'a whole number', float: 'a number',
+            str: 'text', tuple: 'a list of text',
+        }[self.kind]
+        if self.low is not None and self.high is not None:
+            return f'must be {noun} from {self.low:g} to {self.high:g}'
+        if self.low is not None:
+            return f'must be {noun}, {self.low:g} or more'
+        return f'must be {noun}'
+
+    def check(self, value: object) -> Value:
+        """
+        Bring a value from YAML or the command line to this parameter's type.
+
+        A whole number is accepted where a number is wanted, and numbers where text is wanted
+        (a device index, a class index), because YAML cannot tell what the reader meant.
+
+        :raises SettingError: if it cannot be had, or is out of range.
+        """
+        accepted = self._convert(value)
+        if accepted is None:
+            a_list = self.kind is tuple and isinstance(value, str)
+            raise self._refusal(value, f'write [{value!r}]' if a_list else '')
+        if self.choices and accepted not in self.choices:
+            near = get_close_matches(str(accepted), self.choices, n=1)
+            raise self._refusal(value, f'did you mean {near[0]}?' if near else '')
+        if isinstance(accepted, (int, float)) and not isinstance(accepted, bool):
+            if not math.isfinite(accepted):
+                raise self._refusal(value)
+            if self.low is not None and accepted < self.low:
+                raise self._refusal(value)
+            if self.high is not None and accepted > self.high:
+                raise self._refusal(value)
+        return accepted
+
+    def _convert(self, value: object) -> Value | None:
+        if self.kind is tuple:
+            if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
+                return None
+            items = [_text(item) for item in value]
+            if any(item is None for item in items):
+                return None
+            return tuple(item for item in items if item)
+        if self.kind is str:
+            return _text(value)
+        if isinstance(value, bool) or self.kind is bool:
+            return value if isinstance(value, bool) and self.kind is bool else None
+        if self.kind is float and isinstance(value, (int, float)):
+            return float(value)
+        return value if isinstance(value, int) else None
+
+    def _refusal(self, value: object, remedy: str = '') -> SettingError:
+        shown = list(self.default) if isinstance(self.default, tuple) else self.default
+        return SettingError(
+            self.name, value, self.rule, remedy or f'the default is {shown!r}')
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value)
+
+
+def _param(
+    default: Value, help_text: str, *, unit: str = '', low: float | None = None,
+    high: float | None = None, choices: tuple[str, ...] = (), live: bool = False,
+) -> Any:
+    return field(default=default, metadata={'parameter': Parameter(
+        '', default, help_text, unit, low, high, choices, live)})
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Where frames come from."""
+
+    uri: str = _param('', (
+        'Empty: the topic image_raw. Else a camera (0 or /dev/video0), a video file, or a '
+        'stream (rtsp://, http://, udp://, tcp://).'))
+    transport: str = _param('raw', (
+        'Topic only: raw subscribes to sensor_msgs/Image, compressed to '
+        'sensor_msgs/CompressedImage on <topic>/compressed.'), choices=('raw', 'compressed'))
+    policy: str = _param('auto', (
+        'latest: the newest frame wins and the others are counted as dropped; every: the source '
+        'waits and none is lost; auto: every for a file, else latest.'),
+        choices=('auto', 'latest', 'every'))
+    realtime: bool = _param(False, (
+        'File only: play it at its own rate, as if it were a camera, instead of as fast as '
+        'the model can go. policy auto is then latest.'))
+    loop: bool = _param(False, 'File only: start again at its end.')
+    exit_at_end: bool = _param(False, (
+        'File only: end the process at its end, with exit code 0; else the node stays up, idle.'))
+    frame_id: str = _param('camera_optical_frame', (
+        'frame_id of the headers when the node opens the source itself. A topic has its own.'))
+    stall_timeout_s: float = _param(
+        5.0, 'Warn when no frame has come for so long.', unit='s', low=0.1, high=3600.0)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which detector, and how it runs."""
+
+    id: str = _param('nanodet_g_416', (
+        'A model that comes with the package (nanodet_g_416), or the path of an ONNX file.'))
+    labels: tuple[str, ...] = _param((), (
+        'Class names in the order of the class index. Empty: those in the file.'))
+    family: str = _param('auto', (
+        'Layout of the outputs. auto: decided from the file, and refused if it does not say '
+        'enough. yolo: (1, 4 + classes, n) before NMS; end2end: (1, n, 6) after NMS.'),
+        choices=('auto', 'yolo', 'end2end'))
+    resize: str = _param('auto', (
+        'letterbox keeps the aspect ratio and pads; stretch does not; auto: what the family '
+        'was trained with.'), choices=('auto', 'letterbox', 'stretch'))
+    threads: int = _param(0, (
+        'CPU threads for inference. 0: the cores that this process may use.'), low=0, high=1024)
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """Which of the model's boxes are detections."""
+
+    confidence: float = _param(
+        0.4, 'Lowest score of a detection.', low=0.0, high=1.0, live=True)
+    iou: float = _param(0.45, (
+        'Non-maximum suppression: of two boxes of a class that overlap more than this, the one '
+        'with the lower score goes.'), low=0.0, high=1.0, live=True)
+    class_agnostic: bool = _param(
+        False, 'Non-maximum suppression across classes.', live=True)
+    max_candidates: int = _param(1000, (
+        'Boxes that enter non-maximum suppression, best first; bounds the time that a garbage '
+        'frame can take.'), low=1, high=100000, live=True)
+    max_detections: int = _param(
+        300, 'Detections in a frame, best first.', low=1, high=10000, live=True)
+    classes: tuple[str, ...] = _param(
+        (), 'Class names or indices to keep. Empty: all.', live=True)
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How detections of successive frames become tracks."""
+
+    type: str = _param('bytetrack', (
+        'bytetrack gives detections an id that stays with the object; none gives no ids.'),
+        choices=('bytetrack', 'none'))
+    high_threshold: float = _param(0.4, (
+        'Detections from this score on are matched to tracks first.'),
+        low=0.0, high=1.0, live=True)
+    low_threshold: float = _param(0.1, (
+        'Boxes from this score on may keep a track alive that found no better one. Those below '
+        'detect.confidence are used for this only and are not published.'),
+        low=0.0, high=1.0, live=True)
+    new_threshold: float = _param(
+        0.4, 'Lowest score that starts a track.', low=0.0, high=1.0, live=True)
+    match_iou: float = _param(
+        0.2, 'Least overlap between where a track is expected and a detection.',
+        low=0.0, high=1.0, live=True)
+    min_hits: int = _param(2, (
+        'Frames in a row in which an object must be seen before it gets its id; those of the '
+        'first frame get theirs at once.'), low=1, high=100, live=True)
+    lost_s: float = _param(1.0, (
+        'How long an object may be out of sight and keep its id.'),
+        unit='s', low=0.0, high=3600.0, live=True)
+
+
+@dataclass(frozen=True)
+class PublishSettings:
+    """What stands in the ROS messages."""
+
+    class_id: str = _param('name', (
+        'What hypothesis.class_id holds: the class name, or its index, which ~/label_info '
+        'translates.'), choices=('name', 'index'), live=True)
+
+
+@dataclass(frozen=True)
+class UdpSettings:
+    """Who is told by UDP, and in which form."""
+
+    targets: tuple[str, ...] = _param(('127.0.0.1:37020',), (
+        'host:port of each receiver, a broadcast address included. Empty: no datagrams.'),
+        live=True)
+    payload: str = _param('full', (
+        "full: Roboflow's keys and an object udp_infer with time stamps, sequence number, "
+        "latency and losses; roboflow: exactly the keys of Roboflow's UdpStream."),
+        choices=('full', 'roboflow'), live=True)
+    max_bytes: int = _param(1400, (
+        'Largest datagram. 1400 fits an Ethernet frame; up to 65507 may be cut into IP '
+        'fragments, and one lost fragment loses all.'),
+        unit='bytes', low=1024, high=65507, live=True)
+    overflow: str = _param('split', (
+        'A frame that does not fit max_bytes: split sends it in parts that each stand alone, '
+        'best detections first; truncate sends one and says how many it left out.'),
+        choices=('split', 'truncate'), live=True)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All parameters of the node, checked."""
+
+    source: SourceSettings = field(default_factory=SourceSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    detect: DetectSettings = field(default_factory=DetectSettings)
+    track: TrackSettings = field(default_factory=TrackSettings)
+    publish: PublishSettings = field(default_factory=PublishSettings)
+    udp: UdpSettings = field(default_factory=UdpSettings)
+    autostart: bool = _param(True, (
+        'Configure and activate the node at start; false leaves that to a lifecycle manager.'))
+
+    def with_values(self, values: Mapping[str, object]) -> Settings:
+        """
+        Make a copy in which some parameters have other values.
+
+        :param values: dotted name to value, as ROS has them.
+        :raises SettingError: if a name is not known, a value cannot be had, or two values
+            contradict each other.
+        """
+        changed: Settings = self
+        for name, value in values.items():
+            if name not in PARAMETERS:
+                raise SettingError(name, value, 'no such parameter', suggestion(name))
+            group, _, leaf = name.rpartition('.')
+            change: dict[str, Any] = {leaf: PARAMETERS[name].check(value)}
+            if group:
+                change = {group: replace(getattr(changed, group), **change)}
+            changed = replace(changed, **change)
+        changed._check_together()
+        return changed
+
+    def flat(self) -> dict[str, Value]:
+        """Give every parameter's value under its dotted name."""
+        values: dict[str, Value] = {}
+        for name in PARAMETERS:
+            group, _, leaf = name.rpartition('.')
+            values[name] = getattr(getattr(self, group) if group else self, leaf)
+        return values
+
+    def _check_together(self) -> None:
+        track = self.track
+        if track.low_threshold > track.high_threshold:
+            raise SettingError(
+                'track.low_threshold', track.low_threshold,
+                f'must not be above track.high_threshold, which is {track.high_threshold}',
+                'set both')
+        if self.source.policy == 'every' and not self.source.uri:
+            raise SettingError(
+                'source.policy', 'every', 'needs a source.uri, because a topic does not wait',
+                'use latest or auto, or open the file or device with source.uri')
+
+
+def _walk(cls: type, prefix: str = '') -> Iterator[Parameter]:
+    for item in fields(cls):
+        if 'parameter' in item.metadata:
+            yield replace(item.metadata['parameter'], name=prefix + item.name)
+        else:
+            group = item.default_factory
+            assert isinstance(group, type) and is_dataclass(group)
+            yield from _walk(group, f'{prefix}{item.name}.')
+
+
+PARAMETERS: Mapping[str, Parameter] = {item.name: item for item in _walk(Settings)}
+"""Every parameter of the node, by its dotted name."""
+
+
+def suggestion(name: str) -> str:
+    """Say which known parameter comes nearest to a name that is not known."""
+    near = get_close_matches(name, PARAMETERS, n=1, cutoff=0.0)
+    return f'did you mean {near[0]}?'
