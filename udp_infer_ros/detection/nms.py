@@ -1,0 +1,50 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Non-maximum suppression."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def non_max_suppression(
+    xyxy: NDArray[np.floating], scores: NDArray[np.floating], class_ids: NDArray[np.integer], *,
+    iou: float, class_agnostic: bool,
+) -> NDArray[np.intp]:
+    """
+    Keep the best of the boxes that overlap.
+
+    :param xyxy: (n, 4) finite boxes, x1, y1, x2, y2.
+    :param scores: (n,).
+    :param class_ids: (n,). Boxes of different classes leave each other alone
+        unless `class_agnostic`.
+    :param iou: boxes with a larger intersection over union than this are one object.
+    :return: indices of the boxes kept, highest score first.
+    """
+    if not len(xyxy):
+        return np.empty(0, dtype=np.intp)
+    boxes = xyxy.astype(np.float64)
+    boxes[:, 2:] -= boxes[:, :2]
+    if not class_agnostic:
+        # Classes are moved so far apart that they cannot overlap: one call for all of them,
+        # on every OpenCV since 3.4.
+        reach = float(np.abs(xyxy).max()) * 2.0 + 1.0
+        boxes[:, :2] += (class_ids * reach)[:, np.newaxis]
+    # Lists are half the price of arrays here: the binding converts element by element.
+    kept = cv2.dnn.NMSBoxes(
+        boxes.tolist(), scores.tolist(), score_threshold=0.0, nms_threshold=iou)
+    return np.asarray(kept, dtype=np.intp).reshape(-1)
