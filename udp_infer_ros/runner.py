@@ -1,0 +1,105 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The worker: take a frame, process it, tell everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import logging
+import queue
+import threading
+
+from udp_infer_ros.errors import DecodeError, FrameError
+from udp_infer_ros.frame import Frame
+from udp_infer_ros.log import Throttle
+from udp_infer_ros.outputs import Output
+from udp_infer_ros.pipeline import Pipeline
+from udp_infer_ros.sources.slot import FrameSlot, PendingFrame
+from udp_infer_ros.stats import Drop, Stats
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """
+    One thread that does all the work, so that the tracker sees the frames in order.
+
+    It ends when its slot is closed and empty.
+    """
+
+    def __init__(
+        self, slot: FrameSlot, pipeline: Pipeline, outputs: Sequence[Output], stats: Stats,
+    ) -> None:
+        self._slot = slot
+        self._pipeline = pipeline
+        self._outputs = tuple(outputs)
+        self._stats = stats
+        self._actions: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._warnings = Throttle(period_s=5.0)
+        self._thread = threading.Thread(target=self._run, name='udp_infer worker', daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> bool:
+        """
+        Finish the frame in hand and end.
+
+        :return: whether the worker ended within the time given.
+        """
+        self._slot.close()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether every frame has been dealt with and no more will come."""
+        return self._thread.ident is not None and not self._thread.is_alive()
+
+    def between_frames(self, action: Callable[[], None]) -> None:
+        """Have the worker do something before it looks at the next frame."""
+        self._actions.put(action)
+
+    def _run(self) -> None:
+        while (pending := self._slot.take()) is not None:
+            while not self._actions.empty():
+                self._actions.get()()
+            if frame := self._decoded(pending):
+                self._see(frame)
+
+    def _decoded(self, pending: PendingFrame) -> Frame | None:
+        try:
+            return pending()
+        except FrameError as error:
+            cause = Drop.DECODE_ERROR if isinstance(error, DecodeError) else Drop.BAD_MESSAGE
+            self._stats.drop(cause)
+            self._warnings.warning(log, cause.value, 'frame skipped: %s', error)
+            return None
+
+    def _see(self, frame: Frame) -> None:
+        try:
+            result = self._pipeline.process(frame)
+        except Exception as error:  # A model may raise anything; the next frame may do.
+            self._stats.drop(Drop.INFERENCE_ERROR)
+            self._warnings.warning(log, 'inference', 'frame skipped, inference failed: %s', error)
+            return
+        for output in self._outputs:
+            try:
+                output.tell(result, frame.image)
+            except Exception as error:  # One that fails must not silence the others.
+                self._stats.error(output.name)
+                self._warnings.warning(
+                    log, output.name, 'output %s failed: %s', output.name, error)
