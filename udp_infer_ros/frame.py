@@ -24,7 +24,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 import supervision as sv
-
 from udp_infer_ros.errors import FrameError
 
 NO_TRACK = -1

@@ -27,12 +27,16 @@ import json
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 from udp_infer_ros import __version__
 
 DEFAULT_PORT = 37020
 LARGEST_DATAGRAM = 65535
+NOT_A_MESSAGE = (
+    ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading a datagram from a stranger may raise."""
 
 
 def describe(message: dict[str, Any], sender: str) -> str:
@@ -78,27 +82,26 @@ def listen(
     :return: how many good datagrams came.
     """
     good = 0
+    last_s = time.monotonic()
     try:
         while count is None or good < count:
-            data, sender = _receive(receiver, timeout_s)
-            if line := _line(data, sender):
+            if timeout_s is not None:
+                # What strangers send does not put the end off.
+                receiver.settimeout(max(last_s + timeout_s - time.monotonic(), 1e-6))
+            data, address = receiver.recvfrom(LARGEST_DATAGRAM)
+            if line := _line(data, f'{address[0]}:{address[1]}'):
                 print(data.decode() if as_json else _printable(line), flush=True)
                 good += 1
+                last_s = time.monotonic()
     except (TimeoutError, KeyboardInterrupt):
         pass  # Both are the ordinary end.
     return good
 
 
-def _receive(receiver: socket.socket, timeout_s: float | None) -> tuple[bytes, str]:
-    receiver.settimeout(timeout_s)
-    data, address = receiver.recvfrom(LARGEST_DATAGRAM)
-    return data, f'{address[0]}:{address[1]}'
-
-
 def _line(data: bytes, sender: str) -> str | None:
     try:
         return describe(json.loads(data.decode()), sender)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except NOT_A_MESSAGE as error:
         print(f'{sender}: not a message of udp_infer or UdpStream ({len(data)} bytes, '
               f'{type(error).__name__})', file=sys.stderr)
         return None

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import supervision as sv
-
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.frame import Frame, NO_TRACK, Result
 from udp_infer_ros.settings import Settings, TrackSettings

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Every parameter, once: type, default, range or choices, unit, help, live or start-up only.
+Every parameter, once: type, default, range or choices, unit, meaning, live or start-up only.
 
 The dotted name of a ROS parameter is the path of a field in `Settings`. The declaration in the
 node, `config/udp_infer.yaml` and the table in the README are all made from what stands here.
@@ -40,7 +40,7 @@ class Parameter:
     name: str
     """Dotted, e.g. `detect.confidence`."""
     default: Value
-    help: str
+    meaning: str
     unit: str = ''
     low: float | None = None
     high: float | None = None
@@ -122,11 +122,11 @@ def _text(value: object) -> str | None:
 
 
 def _param(
-    default: Value, help_text: str, *, unit: str = '', low: float | None = None,
+    default: Value, meaning: str, *, unit: str = '', low: float | None = None,
     high: float | None = None, choices: tuple[str, ...] = (), live: bool = False,
 ) -> Any:
     return field(default=default, metadata={'parameter': Parameter(
-        '', default, help_text, unit, low, high, choices, live)})
+        '', default, meaning, unit, low, high, choices, live)})
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class SourceSettings:
 class ModelSettings:
     """Which detector, and how it runs."""
 
-    id: str = _param('nanodet_g_416', (
+    id: str = _param('nanodet_g_416', (  # noqa: A003
         'A model that comes with the package (nanodet_g_416), or the path of an ONNX file.'))
     labels: tuple[str, ...] = _param((), (
         'Class names in the order of the class index. Empty: those in the file.'))
@@ -198,7 +198,7 @@ class DetectSettings:
 class TrackSettings:
     """How detections of successive frames become tracks."""
 
-    type: str = _param('bytetrack', (
+    type: str = _param('bytetrack', (  # noqa: A003
         'bytetrack gives detections an id that stays with the object; none gives no ids.'),
         choices=('bytetrack', 'none'))
     high_threshold: float = _param(0.4, (

@@ -41,7 +41,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 import supervision as sv
-
 from udp_infer_ros.frame import NO_TRACK
 
 __all__ = ['NO_TRACK', 'ByteTracker']
@@ -211,7 +210,7 @@ class _Rows:
     score: NDArray[Any]
     """(n,) in the detector's own precision, so that 0.7 from a float32 is not below 0.7."""
     usable: _Mask
-    """(n,) finite, with an area."""
+    """(n,) the box is finite and has an area."""
 
     @classmethod
     def of(cls, detections: sv.Detections) -> _Rows:
@@ -234,14 +233,17 @@ class _Rows:
         with np.errstate(invalid='ignore', over='ignore'):
             centre = (corners[:, :2] + corners[:, 2:]) / 2.0
             side = corners[:, 2:] - corners[:, :2]
-            usable = (
-                (np.abs(corners) <= _MAX_PX).all(axis=1) & (side >= _MIN_SIDE_PX).all(axis=1)
-                & np.isfinite(score))
+            sound = np.hstack((np.abs(corners) <= _MAX_PX, side >= _MIN_SIDE_PX))
+        usable = np.asarray(sound.all(axis=1), dtype=np.bool_)
         class_id = np.asarray(detections.class_id).astype(np.int64)
         return cls(np.hstack((centre, side)), class_id, score, usable)
 
     def between(self, low: float, high: float = np.inf) -> _Mask:
-        """Return the mask of the usable rows with low <= score < high, (n,)."""
+        """
+        Return the mask of the usable rows with low <= score < high, (n,).
+
+        A score that is not finite is in no such range.
+        """
         return self.usable & (self.score >= low) & (self.score < high)
 
 
@@ -291,7 +293,7 @@ class ByteTracker:
 
     @property
     def active_count(self) -> int:
-        """Confirmed tracks that are alive: seen in the latest frame, or lost not long ago."""
+        """Count the confirmed tracks: seen in the latest frame, or lost not long ago."""
         return int(np.count_nonzero(self._tracks.confirmed))
 
     def configure(
@@ -487,7 +489,8 @@ def _iou(a: _Floats, b: _Floats) -> _Floats:
     union = (a[:, 2] * a[:, 3])[:, np.newaxis] + b[:, 2] * b[:, 3]
     union -= overlap
     # Rounding may make the overlap of two slivers larger than their areas.
-    return np.minimum(overlap / np.maximum(union, np.finfo(np.float64).tiny), 1.0)
+    iou: _Floats = np.minimum(overlap / np.maximum(union, np.finfo(np.float64).tiny), 1.0)
+    return iou
 
 
 def _sides(box: _Floats) -> _Floats:

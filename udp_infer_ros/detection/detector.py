@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 import supervision as sv
-
 from udp_infer_ros.detection.decoders import Candidates, Family, Outputs
 from udp_infer_ros.detection.letterbox import Letterbox
 from udp_infer_ros.detection.model_file import ModelFile, Port, resolve_labels
@@ -101,11 +100,11 @@ class Detector:
             session.get_modelmeta().custom_metadata_map)
         file.require_detector()
         width, height = file.input_size()
-        dtype = DTYPES.get(file.inputs[0].type)
+        dtype = DTYPES.get(file.inputs[0].dtype)
         if dtype is None:
             raise ModelError(
                 'model.id', settings.id,
-                f'has an input of {file.inputs[0].type}, must be one of {", ".join(DTYPES)}')
+                f'has an input of {file.inputs[0].dtype}, must be one of {", ".join(DTYPES)}')
         named = len(settings.labels) or len(file.labels()) or None
         family = file.family(settings.family, named)
         labels = resolve_labels(file, family, settings.labels)
@@ -143,7 +142,9 @@ class Detector:
         :return: rows in image pixels, clipped, finite, with an area, highest score first;
             `data['class_name']` is filled.
         """
-        found = self._family.decode(outputs, threshold)
+        # A model may put out anything; what is not finite is left out below.
+        with np.errstate(invalid='ignore', over='ignore'):
+            found = self._family.decode(outputs, threshold)
         if len(class_ids):
             found = found[np.isin(found.class_ids, class_ids)]
         found = found[np.isfinite(found.xyxy).all(axis=1) & np.isfinite(found.scores)]
@@ -217,7 +218,8 @@ def _open_session(model_id: str, path: str, threads: int) -> ort.InferenceSessio
     except ORT_ERRORS as error:
         raise ModelError(
             'model.id', model_id, f'must be a whole ONNX file that ONNX Runtime '
-            f'{ort.__version__} can load, but: {_one_line(error)}', 'export or copy it again') from error
+            f'{ort.__version__} can load, but: {_one_line(error)}',
+            'export or copy it again') from error
 
 
 def _one_line(error: Exception) -> str:

@@ -41,7 +41,7 @@ class Port:
 
     name: str
     shape: Shape
-    type: str
+    dtype: str
     """As ONNX Runtime writes it, e.g. `tensor(float)`."""
 
     @classmethod
@@ -60,7 +60,7 @@ class Port:
 class ModelFile:
     """An ONNX file, before anything is decided about it."""
 
-    id: str
+    name: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     metadata: Mapping[str, str]
@@ -74,7 +74,8 @@ class ModelFile:
         task = self.metadata.get('task', 'detect')
         if task != 'detect':
             raise ModelError(
-                'model.id', self.id, f'must be an object detector, but its task is {task[:40]!r}',
+                'model.id', self.name,
+                f'must be an object detector, but its task is {task[:40]!r}',
                 'use a detection model')
 
     def input_size(self) -> tuple[int, int]:
@@ -86,13 +87,14 @@ class ModelFile:
         shape = self.inputs[0].shape if len(self.inputs) == 1 else ()
         if len(shape) != 4 or shape[0] not in (1, None) or shape[1] not in (3, None):
             raise ModelError(
-                'model.id', self.id, 'must have one input of shape (1, 3, height, width), but has '
+                'model.id', self.name,
+                'must have one input of shape (1, 3, height, width), but has '
                 + _listed(self.inputs), 'export the model with batch 1')
         height, width = self._declared_size()
         height, width = shape[2] or height, shape[3] or width
         if not (0 < width <= MAX_INPUT_PX and 0 < height <= MAX_INPUT_PX):
             raise ModelError(
-                'model.id', self.id, f'must have an input of 1 to {MAX_INPUT_PX} pixels a side, '
+                'model.id', self.name, f'must have an input of 1 to {MAX_INPUT_PX} pixels a side, '
                 f'but has {width} x {height}')
         return width, height
 
@@ -136,16 +138,15 @@ class ModelFile:
             rows, columns = shape[1:]
             if columns == 6 and (rows is None or rows > 6):
                 return FAMILIES['end2end']
-            # (1, 4 + classes, anchors): far more anchors than classes, unless the count is known.
             if class_count is not None and rows == 4 + class_count:
                 return FAMILIES['yolo']
-            if class_count is None and rows and rows > 4 and columns and columns > 4 * rows:
+            # Far more anchors than classes could have.
+            if rows and rows > 4 and columns and columns > 4 * rows:
                 return FAMILIES['yolo']
         known = '; '.join(f'{family.name} {family.layout}' for family in FAMILIES.values())
-        named = '' if class_count is None else f' for {class_count} classes'
         raise ModelError(
-            'model.id', self.id, f'has outputs of an unknown layout: {_listed(self.outputs)}'
-            f'{named}', f'known are {known}; set model.family if it is one of them')
+            'model.id', self.name, f'has outputs of an unknown layout: {_listed(self.outputs)}',
+            f'known are {known}; set model.family if it is one of them')
 
     def class_count(self, family: Family) -> int | None:
         """Tell how many classes the outputs have room for, if their shape says so."""
@@ -173,7 +174,7 @@ def resolve_labels(
         return tuple(f'class_{i}' for i in range(count))
     name, where = ('model.labels', 'has') if configured else ('model.id', 'names')
     raise ModelError(
-        name, list(configured) if configured else file.id,
+        name, list(configured) if configured else file.name,
         f'{where} {len(labels)} classes, but the network has {count}',
         f'give {count} names in model.labels')
 

@@ -23,7 +23,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from udp_infer_ros.detection.letterbox import Letterbox
 from udp_infer_ros.frame import BgrImage
 

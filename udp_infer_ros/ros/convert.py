@@ -25,11 +25,10 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage as RosCompressedImage
 from sensor_msgs.msg import Image as RosImage
 from std_msgs.msg import Header as RosHeader
-from vision_msgs.msg import (
-    Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass)
-
 from udp_infer_ros.errors import DecodeError, FrameError
 from udp_infer_ros.frame import BgrImage, FrameInfo, NO_TRACK, Result
+from vision_msgs.msg import (
+    Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass)
 
 
 @dataclass(frozen=True)

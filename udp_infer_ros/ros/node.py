@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 import logging
+import sys
 import time
 import traceback
 from typing import Any
@@ -30,7 +31,6 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
-
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.errors import UdpInferError
 from udp_infer_ros.log import Throttle
@@ -275,7 +275,11 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is told to end; return the exit code."""
-    rclpy.init(args=arguments)
+    try:
+        rclpy.init(args=arguments)
+    except RuntimeError as error:  # RCLError: the command line is not ROS's
+        print(f'udp_infer: {error}', file=sys.stderr)
+        return 1
     node: UdpInferNode | None = None
     try:
         node = UdpInferNode()

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
-
 from udp_infer_ros.settings import Parameter, PARAMETERS, Settings, suggestion, Value
 
 INT64_MAX = 2**63 - 1
@@ -33,12 +32,14 @@ def declare(node: Node) -> Settings:
     """
     Declare every parameter with what the launch file, YAML or command line says.
 
+    One without a value has its default; that is how ROS reads `[]` in YAML.
+
     :return: the values, checked.
     :raises SettingError: for the first value that cannot be had.
     """
     given = overrides(node)
     settings = Settings().with_values(
-        {name: given[name] for name in PARAMETERS if name in given})
+        {name: given[name] for name in PARAMETERS if given.get(name) is not None})
     for name, value in settings.flat().items():
         node.declare_parameter(
             name, _to_ros(value), _descriptor(PARAMETERS[name]), ignore_override=True)
@@ -76,7 +77,7 @@ def _to_ros(value: Value) -> object:
 
 def _descriptor(parameter: Parameter) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
-        description=parameter.help + (f' [{parameter.unit}]' if parameter.unit else '')
+        description=parameter.meaning + (f' [{parameter.unit}]' if parameter.unit else '')
         + ('' if parameter.live else ' Set at start-up only.'),
         additional_constraints=parameter.rule, read_only=not parameter.live,
         # settings.py checks types itself, with better words, and takes 1 for 1.0 and [] for an

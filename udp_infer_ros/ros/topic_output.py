@@ -20,12 +20,11 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
-
 from udp_infer_ros.detection.detector import ModelInfo
 from udp_infer_ros.frame import BgrImage, Result
 from udp_infer_ros.ros.convert import detections_to_ros, labels_to_ros
 from udp_infer_ros.settings import Settings
+from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
 DETECTIONS_DEPTH = 5
 LATCHED = QoSProfile(

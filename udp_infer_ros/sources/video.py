@@ -24,7 +24,6 @@ import time
 
 import cv2
 import numpy as np
-
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.sources.uri import SourceUri
@@ -32,7 +31,7 @@ from udp_infer_ros.sources.uri import SourceUri
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 10.0
 """A lost camera is tried again after 0.5 s, 1 s, 2 s … 10 s, for ever."""
-OPENCV_LOG_ERROR = 2
+OPENCV_LOG_FATAL = 1
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +183,7 @@ def _quiet_opencv() -> None:
     """Keep OpenCV from printing what the errors of this module say better."""
     # OpenCV 5 moved the function.
     set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
-    set_level(OPENCV_LOG_ERROR)
+    set_level(OPENCV_LOG_FATAL)
 
 
 def _reopen(uri: SourceUri, stop: threading.Event) -> VideoReader | None:

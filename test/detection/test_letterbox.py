@@ -1,0 +1,62 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A box that goes into the network's input comes back where it was."""
+
+import numpy as np
+import pytest
+from udp_infer_ros.detection.letterbox import Letterbox
+
+
+def random_sizes(count):
+    """Give image sizes from 1 to 4000 pixels, aspect ratios up to 20:1, and the corners."""
+    random = np.random.default_rng(3)
+    longest = random.integers(1, 4001, count)
+    shortest = np.maximum(1, longest // random.uniform(1, 20, count)).astype(int)
+    upright = random.random(count) < 0.5
+    sizes = np.where(upright[:, None], np.stack((shortest, longest), 1),
+                     np.stack((longest, shortest), 1))
+    return [*map(tuple, sizes.tolist()), (1, 1), (1, 4000), (4000, 1), (4000, 200), (640, 640)]
+
+
+@pytest.mark.parametrize('input_size', [(640, 640), (416, 416), (320, 640), (33, 1280)])
+@pytest.mark.parametrize('keep_aspect, centre', [(True, True), (True, False), (False, False)])
+def test_undo_is_the_inverse_of_apply_at_every_size(input_size, keep_aspect, centre):
+    random = np.random.default_rng(5)
+    for width, height in random_sizes(1000):
+        box = Letterbox.fit(
+            (width, height), input_size, keep_aspect=keep_aspect, centre=centre)
+        corners = np.sort(random.uniform(0, 1, (8, 2, 2)), axis=1) * (width, height)
+        boxes = corners.reshape(8, 4)
+        there = box.apply(boxes)
+        np.testing.assert_allclose(box.undo(there), boxes, rtol=0, atol=1e-8)
+        assert (there >= (box.left, box.top) * 2).all()
+        assert (there <= np.array((box.left + box.width, box.top + box.height) * 2) + 1e-9).all()
+        assert box.left + box.width <= input_size[0] and box.top + box.height <= input_size[1]
+        assert box.width >= 1 and box.height >= 1
+
+
+def test_the_whole_image_fills_the_resized_part_exactly_even_where_it_was_rounded():
+    box = Letterbox.fit((1279, 717), (640, 640))
+    np.testing.assert_allclose(
+        box.undo(np.array([[box.left, box.top, box.left + box.width, box.top + box.height]])),
+        [[0, 0, 1279, 717]], atol=1e-9)
+
+
+def test_the_padding_is_equal_on_both_sides_or_at_the_end():
+    assert Letterbox.fit((1280, 720), (640, 640)) == Letterbox(1280, 720, 640, 360, 0, 140)
+    assert Letterbox.fit((1280, 720), (640, 640), centre=False) == Letterbox(
+        1280, 720, 640, 360, 0, 0)
+    assert Letterbox.fit((1280, 720), (640, 640), keep_aspect=False) == Letterbox(
+        1280, 720, 640, 640, 0, 0)

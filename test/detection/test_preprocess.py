@@ -1,0 +1,68 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The tensor has the image where the letterbox says, and padding elsewhere."""
+
+import cv2
+import numpy as np
+import pytest
+from udp_infer_ros.detection.preprocess import InputSpec, PAD, Preprocessor
+
+
+def reference(image, spec):
+    """Build the tensor in the plain way."""
+    box = spec.letterbox((image.shape[1], image.shape[0]))
+    canvas = np.full((spec.height, spec.width, 3), PAD, dtype=np.uint8)
+    canvas[box.top:box.top + box.height, box.left:box.left + box.width] = cv2.resize(
+        image, (box.width, box.height))
+    if spec.color == 'rgb':
+        canvas = canvas[:, :, ::-1]
+    tensor = canvas
+    if spec.dtype != np.uint8:
+        tensor = ((canvas.astype(np.float64) * spec.scale - spec.mean) / spec.std)
+    tensor = tensor[None] if spec.channels_last else tensor.transpose(2, 0, 1)[None]
+    return tensor.astype(spec.dtype)
+
+
+@pytest.mark.parametrize('resize', ['letterbox', 'letterbox_top_left', 'stretch'])
+@pytest.mark.parametrize('color', ['rgb', 'bgr'])
+@pytest.mark.parametrize('dtype, channels_last, mean, std', [
+    (np.float32, False, (0, 0, 0), (1, 1, 1)),
+    (np.float32, False, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    (np.float16, False, (0, 0, 0), (1, 1, 1)),
+    (np.uint8, True, (0, 0, 0), (1, 1, 1)),
+    (np.float32, True, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+])
+def test_the_tensor_is_that_of_the_plain_way(resize, color, dtype, channels_last, mean, std):
+    spec = InputSpec(96, 64, np.dtype(dtype), channels_last, resize, color, mean=mean, std=std)
+    preprocess = Preprocessor(spec)
+    random = np.random.default_rng(1)
+    for height, width in ((50, 81), (64, 96), (17, 300), (50, 81)):
+        image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        before = image.copy()
+        tensor, box = preprocess(image)
+        assert tensor.dtype == dtype and tensor.flags['C_CONTIGUOUS']
+        assert (box.image_width, box.image_height) == (width, height)
+        np.testing.assert_allclose(
+            tensor.astype(np.float64), reference(image, spec).astype(np.float64),
+            atol=2e-3 if dtype == np.float16 else 2e-6)
+        assert (image == before).all()
+
+
+def test_an_image_whose_rows_are_padded_is_read_as_it_is():
+    wide = np.random.default_rng(2).integers(0, 256, (48, 80, 3), dtype=np.uint8)
+    view = wide[:, :64]
+    preprocess = Preprocessor(InputSpec(64, 64))
+    seen = preprocess(view)[0].copy()
+    np.testing.assert_array_equal(seen, preprocess(np.ascontiguousarray(view))[0])

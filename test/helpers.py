@@ -1,0 +1,104 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What several tests need: frames, results, and small ONNX files built on the spot."""
+
+from pathlib import Path
+import time
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper, TensorProto
+import supervision as sv
+from udp_infer_ros.frame import Frame, FrameInfo, NO_TRACK, Result
+
+LATENCY_MS = {
+    'wait': 0.5, 'preprocess': 1.0, 'inference': 10.0, 'postprocess': 0.25, 'track': 0.25,
+    'total': 12.0}
+DROPPED = {'replaced': 3, 'bad_message': 0, 'decode_error': 0, 'inference_error': 0}
+
+
+def make_frame(index=0, *, width=64, height=48, stamp_ns=1_000_000_000, frame_id='camera'):
+    """Make a grey frame."""
+    image = np.full((height, width, 3), 127, dtype=np.uint8)
+    return Frame.of(
+        image, index=index, stamp_ns=stamp_ns, frame_id=frame_id, source='test',
+        born_s=time.monotonic())
+
+
+def make_detections(count, *, width=640, height=480, names=('person', 'car'), seed=7):
+    """Make random boxes inside an image, highest score first, every third one tracked."""
+    random = np.random.default_rng(seed)
+    corners = random.uniform(0, (width - 40, height - 40), (count, 2))
+    size = random.uniform(2, 39, (count, 2))
+    class_ids = random.integers(0, len(names), count)
+    track_ids = np.arange(1, count + 1)
+    track_ids[np.arange(count) % 3 != 0] = NO_TRACK
+    return sv.Detections(
+        xyxy=np.hstack((corners, corners + size)).astype(np.float32),
+        confidence=np.sort(random.uniform(0.4, 1.0, count))[::-1].astype(np.float32),
+        class_id=class_ids.astype(int), tracker_id=track_ids.astype(int),
+        data={'class_name': np.array([names[i] for i in class_ids], dtype=str)})
+
+
+def make_result(
+    count=3, *, seq=8, names=('person', 'car'), source='test', stamp_ns=12_000_000_034,
+):
+    """Make a Result with random detections."""
+    return Result(
+        FrameInfo(11, stamp_ns, 'camera', source, 640, 480), seq,
+        make_detections(count, names=names), 'model', LATENCY_MS, DROPPED)
+
+
+def write_model(
+    path: Path, *tables, input_shape=(1, 3, 64, 64), metadata=None, input_type=TensorProto.FLOAT,
+    output_names=None,
+):
+    """
+    Write an ONNX file whose outputs are the tables given, whatever the image is.
+
+    The outputs are declared with the tables' shapes.
+    """
+    nodes, outputs = [], []
+    nodes.append(helper.make_node('Cast', ['images'], ['as_float'], to=TensorProto.FLOAT))
+    nodes.append(helper.make_node('ReduceMean', ['as_float'], ['mean'], keepdims=0))
+    nodes.append(helper.make_node('Mul', ['mean', 'zero'], ['nothing']))
+    constants = [numpy_helper.from_array(np.array(0, dtype=np.float32), 'zero')]
+    for i, table in enumerate(tables):
+        name = output_names[i] if output_names else f'output{i}'
+        table = np.asarray(table, dtype=np.float32)
+        constants.append(numpy_helper.from_array(table, f'table{i}'))
+        nodes.append(helper.make_node('Add', [f'table{i}', 'nothing'], [name]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, table.shape))
+    graph = helper.make_graph(
+        nodes, 'test', [helper.make_tensor_value_info('images', input_type, input_shape)],
+        outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
+    for key, value in (metadata or {}).items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, str(path))
+    return path
+
+
+def yolo_table(boxes, class_count, anchors=84):
+    """
+    Lay objects out as (1, 4 + classes, anchors).
+
+    :param boxes: rows of x1, y1, x2, y2 (input pixels), score, class.
+    """
+    table = np.zeros((1, 4 + class_count, anchors), dtype=np.float32)
+    for column, (x1, y1, x2, y2, score, label) in enumerate(boxes):
+        table[0, :4, column] = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
+        table[0, 4 + label, column] = score
+    return table

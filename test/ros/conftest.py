@@ -1,0 +1,51 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Tests at the edge to ROS: they run where rclpy is, and are left out where it is not.
+
+In a lane of `make test` rclpy must be there (UDP_INFER_ROS_LANE says so), and nothing may be
+skipped: a broken environment would otherwise look like a green one.
+"""
+
+import importlib.util
+import os
+
+import pytest
+
+LANE = os.environ.get('UDP_INFER_ROS_LANE')
+
+collect_ignore_glob = [] if LANE or importlib.util.find_spec('rclpy') else ['test_*.py']
+
+
+def fail_a_skip(report):
+    """Turn a report of something skipped into one of something failed, in a lane."""
+    if LANE and report.skipped and not hasattr(report, 'wasxfail'):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = 'failed'
+        report.longrepr = f'in the {LANE} lane nothing may be skipped: {reason}'
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Watch the tests of this folder."""
+    outcome = yield
+    fail_a_skip(outcome.get_result())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector):
+    """Watch its modules: one may skip itself as a whole."""
+    outcome = yield
+    fail_a_skip(outcome.get_result())

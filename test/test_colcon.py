@@ -1,0 +1,103 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The package in a colcon workspace: what lands where, and that its tests run there."""
+
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip('colcon_core')
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = 'udp_infer_ros'
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def colcon(workspace, *arguments):
+    """Run colcon and return what it printed; fail with that when it fails."""
+    result = subprocess.run([sys.executable, '-m', 'colcon', '--log-base', 'log', *arguments],
+                            cwd=workspace, text=True, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+@pytest.fixture(scope='module')
+def workspace(tmp_path_factory):
+    """Build a workspace with a copy of the repository in it, and return its folder."""
+    workspace = tmp_path_factory.mktemp('workspace')
+    ignored = shutil.ignore_patterns('build', 'install', 'log', '.*', '*.egg-info', '__pycache__')
+    shutil.copytree(ROOT, workspace / 'src' / NAME, ignore=ignored)
+    colcon(workspace, 'build')
+    return workspace
+
+
+@pytest.fixture
+def prefix(workspace):
+    """Return where colcon installed the package."""
+    return workspace / 'install' / NAME
+
+
+def test_only_this_package_is_found_not_the_message_definitions(workspace):
+    listed = colcon(workspace, 'list', '--names-only')
+    assert listed.split() == [NAME]
+
+
+def test_the_marker_and_the_manifest_are_installed(prefix):
+    assert (prefix / 'share/ament_index/resource_index/packages' / NAME).is_file()
+    assert (prefix / 'share' / NAME / 'package.xml').is_file()
+
+
+@pytest.mark.parametrize('folder', ['config', 'launch'])
+def test_every_file_of_a_folder_is_installed(prefix, folder):
+    expected = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
+    installed = prefix / 'share' / NAME / folder
+    assert {path.name for path in installed.glob('*')} == expected
+
+
+def test_models_and_schemas_are_installed_with_the_code(prefix):
+    source = ROOT / NAME
+    expected = {path.relative_to(source) for pattern in ('models/*', '*.json', 'py.typed')
+                for path in source.glob(pattern)}
+    package, = prefix.glob(f'lib/python3*/site-packages/{NAME}')
+    missing = [str(path) for path in expected if not (package / path).is_file()]
+    assert not missing
+
+
+# A node has no --help; a ROS argument that does not exist is refused once everything is imported.
+@pytest.mark.parametrize(('name', 'argument', 'words'), [
+    ('udp_infer', '--ros-args --no-such-argument', 'no-such-argument'),
+    ('udp_infer_listen', '--help', 'usage'),
+], ids=['udp_infer', 'udp_infer_listen'])
+def test_an_executable_is_where_ros2_run_looks_and_starts(workspace, name, argument, words):
+    path = Path('install', NAME, 'lib', NAME, name)
+    assert os.access(workspace / path, os.X_OK)
+    # with the workspace sourced, as a user has it
+    result = subprocess.run(['bash', '-c', f'source install/setup.bash && {path} {argument}'],
+                            cwd=workspace, text=True, stdin=subprocess.DEVNULL, timeout=60,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert words in result.stdout
+    assert 'ImportError' not in result.stdout
+
+
+def test_colcon_test_runs_the_tests_of_the_package(workspace):
+    # Some quick ones: all would come back to this one.
+    colcon(workspace, 'test', '--pytest-args', '-k', 'xml')
+    assert ' 0 errors, 0 failures' in colcon(workspace, 'test-result', '--all')

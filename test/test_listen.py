@@ -1,0 +1,161 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""udp_infer_listen shows what comes, and survives what strangers send."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from helpers import make_result
+import pytest
+from udp_infer_ros.listen import describe
+from udp_infer_ros.outputs.payload import encode
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def free_port():
+    """Find a port that nobody uses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+class Listener:
+    """The command, running."""
+
+    def __init__(self, *arguments):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--port',
+             str(self.port), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        # Connected, so that a port nobody listens on is refused: wait until somebody does.
+        self.sender.connect(('127.0.0.1', self.port))
+        deadline_s = time.monotonic() + 10.0
+        while time.monotonic() < deadline_s:
+            try:
+                self.sender.send(b'are you there?')
+                time.sleep(0.05)
+                self.sender.send(b'are you there?')
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        raise AssertionError('the listener did not come up')
+
+    def end(self):
+        """Wait for its end; give exit code, output and errors."""
+        out, err = self.process.communicate(timeout=15)
+        self.sender.close()
+        return self.process.returncode, out.splitlines(), err
+
+
+def test_a_datagram_becomes_a_readable_line():
+    listener = Listener('--count', '2', '--timeout', '10')
+    listener.sender.send(encode(make_result(2))[0])
+    listener.sender.send(encode(make_result(0), payload='roboflow')[0])
+    code, lines, _ = listener.end()
+    assert code == 0
+    assert lines[0].endswith(
+        'frame 11  seq 8  12.0 ms  2 objects  [person#1 0.68 at 382,412 13x34]'
+        '  [car 0.58 at 467,115 2x32]')
+    assert lines[1].endswith('frame 11  0 objects')
+
+
+def test_json_is_printed_as_it_came():
+    listener = Listener('--json', '--count', '1', '--timeout', '10')
+    data = encode(make_result(2))[0]
+    listener.sender.send(data)
+    code, lines, _ = listener.end()
+    assert code == 0 and lines == [data.decode()]
+
+
+def test_it_fails_if_nothing_came():
+    started_s = time.monotonic()
+    listener = Listener('--timeout', '0.5')
+    code, lines, _ = listener.end()
+    assert (code, lines) == (1, [])
+    assert time.monotonic() - started_s < 10
+
+
+def test_what_strangers_send_is_reported_and_does_not_end_it():
+    listener = Listener('--count', '1', '--timeout', '10')
+    for data in (
+            b'', b'\xff\xfe', b'[]', b'42', b'null', b'{}', b'[' * 60000, b'{"frame_id": "x"}',
+            b'{"frame_id":1,"predictions":[{}]}', b'{"frame_id":1,"predictions":7}',
+            b'{"frame_id":1e999,"predictions":[]}', b'9' * 60000,
+            b'{"frame_id":1,"predictions":[],"udp_infer":[1]}'):
+        listener.sender.send(data)
+    listener.sender.send(encode(make_result(1))[0])
+    code, lines, errors = listener.end()
+    assert code == 0 and len(lines) == 1
+    assert 'Traceback' not in errors
+    assert errors.count('not a message of udp_infer') >= 13
+
+
+def test_nothing_that_is_sent_steers_the_terminal():
+    result = make_result(1, names=('\x1b[2J', '\x1b[2J'))
+    listener = Listener('--count', '1', '--timeout', '10')
+    listener.sender.send(encode(result)[0])
+    _, lines, _ = listener.end()
+    assert '\x1b' not in lines[0]
+
+
+def test_strangers_do_not_keep_it_from_ending():
+    listener = Listener('--timeout', '1')
+    end_s = time.monotonic() + 8
+    while listener.process.poll() is None and time.monotonic() < end_s:
+        try:
+            listener.sender.send(b'noise')
+        except ConnectionRefusedError:
+            break
+        time.sleep(0.05)
+    assert listener.process.poll() == 1
+    listener.end()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_an_ordinary_end(number):
+    listener = Listener()
+    listener.sender.send(encode(make_result(1))[0])
+    assert listener.process.stdout.readline()
+    os.kill(listener.process.pid, number)
+    code, _, errors = listener.end()
+    assert code == 0 and 'Traceback' not in errors
+
+
+def test_a_port_that_is_taken_is_said_in_one_line():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(('127.0.0.1', 0))
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--port',
+             str(port)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f'--port = {port}: cannot listen there')
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_first_messages_of_udp_stream_are_understood():
+    old = {'frame_id': 3, 'image': {'width': 4, 'height': 4}, 'predictions': [
+        {'x': 1.0, 'y': 2.0, 'width': 3.0, 'height': 4.0, 'confidence': 0.5,
+         'class_name': 'ball'}]}
+    assert describe(json.loads(json.dumps(old)), 'a:1') == (
+        'a:1  frame 3  1 objects  [ball 0.50 at 1,2 3x4]')

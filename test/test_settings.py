@@ -1,0 +1,118 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Every parameter once: bad values are refused in words, and all lists of parameters agree."""
+
+from dataclasses import replace
+import importlib.util
+from pathlib import Path
+
+import pytest
+from udp_infer_ros.errors import SettingError
+from udp_infer_ros.settings import PARAMETERS, Settings
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize('name, value, text', [
+    ('detect.confidence', 1.5, 'must be a number from 0 to 1; the default is 0.4'),
+    ('detect.confidence', -0.1, 'must be a number from 0 to 1; the default is 0.4'),
+    ('detect.confidence', float('nan'), 'must be a number from 0 to 1; the default is 0.4'),
+    ('detect.confidence', 'high', 'must be a number from 0 to 1; the default is 0.4'),
+    ('detect.confidence', True, 'must be a number from 0 to 1; the default is 0.4'),
+    ('model.threads', 2.5, 'must be a whole number from 0 to 1024; the default is 0'),
+    ('model.threads', True, 'must be a whole number from 0 to 1024; the default is 0'),
+    ('source.loop', 1, 'must be true or false; the default is False'),
+    ('source.loop', 'yes', 'must be true or false; the default is False'),
+    ('udp.payload', 'ful', 'must be one of full, roboflow; did you mean full?'),
+    ('udp.targets', '10.0.0.1:5', "must be a list of text; write ['10.0.0.1:5']"),
+    ('udp.targets', [1.5], "must be a list of text; the default is ['127.0.0.1:37020']"),
+    ('model.id', None, "must be text; the default is 'nanodet_g_416'"),
+    ('track.low_threshold', 0.5,
+     'must not be above track.high_threshold, which is 0.4; set both'),
+    ('source.policy', 'every',
+     'needs a source.uri, because a topic does not wait; use latest or auto, or open the file or '
+     'device with source.uri'),
+    ('detect.confidnce', 0.5, 'no such parameter; did you mean detect.confidence?'),
+])
+def test_a_bad_value_is_refused_with_its_name_the_rule_and_what_to_do(name, value, text):
+    with pytest.raises(SettingError) as caught:
+        Settings().with_values({name: value})
+    assert str(caught.value) == f'{name} = {value!r}: {text}'
+
+
+@pytest.mark.parametrize('name, value, accepted', [
+    ('detect.confidence', 1, 1.0),
+    ('detect.confidence', 0.0, 0.0),
+    ('source.uri', 0, '0'),
+    ('detect.classes', [0, 'car'], ('0', 'car')),
+    ('detect.classes', [], ()),
+    ('detect.classes', [''], ()),
+])
+def test_what_the_reader_meant_is_accepted(name, value, accepted):
+    flat = Settings().with_values({name: value}).flat()
+    assert flat[name] == accepted and type(flat[name]) is type(accepted)
+
+
+def test_a_refused_change_changes_nothing():
+    settings = Settings()
+    with pytest.raises(SettingError):
+        settings.with_values({'detect.iou': 0.9, 'detect.confidence': 7})
+    assert settings == Settings()
+
+
+def test_a_change_of_two_values_is_judged_together():
+    changed = Settings().with_values({'track.low_threshold': 0.5, 'track.high_threshold': 0.6})
+    assert changed.track == replace(
+        Settings().track, low_threshold=0.5, high_threshold=0.6)
+
+
+def test_flat_values_make_the_same_settings_again():
+    settings = Settings().with_values({'udp.targets': ['a:1', 'b:2'], 'autostart': False})
+    assert Settings().with_values(settings.flat()) == settings
+
+
+def test_the_defaults_are_allowed_by_their_own_rules():
+    for parameter in PARAMETERS.values():
+        assert parameter.check(parameter.default) == parameter.default
+
+
+def test_every_parameter_says_what_it_does_in_sentences():
+    for name, parameter in PARAMETERS.items():
+        assert parameter.meaning.endswith('.'), name
+
+
+def test_the_yaml_file_lists_every_parameter_with_its_default():
+    text = (ROOT / 'config' / 'udp_infer.yaml').read_text(encoding='utf-8')
+    tree = yaml.safe_load(text)['/**']['ros__parameters']
+    listed = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            listed.update({f'{key}.{leaf}': item for leaf, item in value.items()})
+        else:
+            listed[key] = value
+    assert Settings().with_values(listed) == Settings()
+    assert list(listed) == list(PARAMETERS)
+
+
+def test_the_yaml_file_and_the_readme_are_what_the_settings_say():
+    spec = importlib.util.spec_from_file_location('write_docs', ROOT / 'dev' / 'write_docs.py')
+    docs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(docs)
+    assert docs.YAML_PATH.read_text(encoding='utf-8') == docs.yaml_text(), (
+        'run dev/write_docs.py')
+    readme = docs.README_PATH.read_text(encoding='utf-8')
+    assert readme == docs.readme_text(readme), 'run dev/write_docs.py'
+    assert docs.BEGIN in readme and docs.END in readme

@@ -1,0 +1,62 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Detections drawn into the picture, with supervision's annotators."""
+
+from __future__ import annotations
+
+import numpy as np
+import supervision as sv
+from udp_infer_ros.frame import BgrImage, NO_TRACK
+
+TRAIL_FRAMES = 30
+
+
+class Annotator:
+    """
+    Draws boxes, names, scores, track ids and trails.
+
+    Colors go by class, so that a picture is understood at a glance. Keeps the trails of the
+    frames that it has drawn; use one for each stream.
+    """
+
+    def __init__(self) -> None:
+        self._boxes = sv.BoxAnnotator(thickness=2)
+        self._labels = sv.LabelAnnotator(
+            text_scale=0.4, text_thickness=1, text_padding=3, smart_position=True)
+        self._trails = sv.TraceAnnotator(thickness=2, trace_length=TRAIL_FRAMES)
+
+    def draw(self, image: BgrImage, detections: sv.Detections) -> BgrImage:
+        """
+        Draw into a copy of an image.
+
+        :param image: (height, width, 3), BGR; not changed.
+        :param detections: as in `Result.detections`.
+        :return: the picture, of the same size.
+        """
+        scene: BgrImage = np.array(image, dtype=np.uint8)
+        assert detections.tracker_id is not None
+        tracked = detections[detections.tracker_id != NO_TRACK]
+        self._trails.annotate(scene, tracked)
+        self._boxes.annotate(scene, detections)
+        self._labels.annotate(scene, detections, labels=self._captions(detections))
+        return scene
+
+    @staticmethod
+    def _captions(detections: sv.Detections) -> list[str]:
+        assert detections.tracker_id is not None and detections.confidence is not None
+        return [
+            f'{name} {score:.2f}' if track == NO_TRACK else f'#{track} {name} {score:.2f}'
+            for name, score, track in zip(
+                detections.data['class_name'], detections.confidence, detections.tracker_id)]
