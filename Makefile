@@ -2,7 +2,7 @@
 .PHONY: help demo test test-fast bench lint clean
 
 SHELL := bash
-PYTHON ?= python3
+export PYTHON ?= python3
 ROS ?= jazzy
 # Run a command in the environment of $(ROS); made first where it is missing or out of date.
 IN_ENV := export ROS=$(ROS); source dev/env.sh &&

@@ -92,8 +92,9 @@ def find_python() -> Tuple[str, str]:
     :return: its path and its version, for instance '3.12'
     :raises SetupError: when there is none, or it cannot make environments or extensions
     """
-    probe = ("import sys, sysconfig; print('%d.%d' % sys.version_info[:2]);"
-             "print(getattr(sys, '_base_executable', sys.executable));"
+    # The real path of what an environment was made with: the same from inside the environment.
+    probe = ("import os, sys, sysconfig; print('%d.%d' % sys.version_info[:2]);"
+             "print(os.path.realpath(getattr(sys, '_base_executable', sys.executable)));"
              "print(sysconfig.get_path('include'))")
     for name in (sys.executable, *(f'python{version}' for version in PYTHONS)):
         # Run it: version managers put launchers on PATH for versions that are not chosen.
@@ -195,7 +196,7 @@ class Lane:
         Run a command, its output into the log.
 
         :param command: program and arguments
-        :raises SetupError: when it fails; the text ends with the last lines of the log
+        :raises SetupError: when it fails; the last lines of the log are shown then
         """
         words = [str(word) for word in command]
         with self.log.open('a') as log:
@@ -203,11 +204,10 @@ class Lane:
             code = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, env=self.env,
                                   stderr=subprocess.STDOUT, cwd=ROOT).returncode
         if code:
-            tail = '\n'.join(line[:200] for line in
-                             self.log.read_text(errors='replace').splitlines()[-15:])
-            raise SetupError(f'{tail}\n\n{Path(words[0]).name} exited with {code}; the whole log '
-                             f'is {self.log.relative_to(ROOT)}. A network that was away? Run the '
-                             'same command again: what is done is kept')
+            tail = self.log.read_text(errors='replace').splitlines()[-15:]
+            print(*(line[:200] for line in tail), '', sep='\n', file=sys.stderr)
+            raise SetupError(f'{self.name}: that was the end of {self.log.relative_to(ROOT)}; put '
+                             'it right and run the same command again: what was done is kept')
 
     @contextlib.contextmanager
     def stage(self, name: str, made_from: str) -> Iterator[bool]:

@@ -7,7 +7,7 @@
 
 _root="$(cd "$(dirname "${BASH_SOURCE[0]:-${(%):-%x}}")/.." && pwd)"
 _lane="${ROS:-jazzy}"
-python3 "$_root/dev/bootstrap.py" "$_lane" || return 1
+"${PYTHON:-python3}" "$_root/dev/bootstrap.py" "$_lane" || return 1
 
 # Leave what a lane before this one put there, and hide a ROS installation that was sourced.
 PATH="$(printf %s "$PATH" | sed "s|$_root/build/[a-z]*/bin:||g")"

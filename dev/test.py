@@ -50,9 +50,9 @@ def run_lane(lane: str, arguments: List[str]) -> Tuple[int, int, int]:
     command = ['bash', '-c', 'source dev/env.sh && exec python -m pytest "$@"', lane, '--quiet',
                '--tb=short', f'--junit-xml={results}', *arguments]
     with log.open('w') as output:
-        code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
-                              env={**os.environ, 'ROS': lane, 'UDP_INFER_ROS_LANE': lane},
-                              stderr=subprocess.STDOUT).returncode
+        env = {**os.environ, 'PYTHON': sys.executable, 'ROS': lane, 'UDP_INFER_ROS_LANE': lane}
+        code = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+                              stdout=output, stderr=subprocess.STDOUT).returncode
     passed, failed, skipped = count(results)
     if code and not failed:
         # No test failed, so pytest did: it was killed, or found no test.

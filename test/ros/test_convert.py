@@ -1,0 +1,213 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Images come in whatever their encoding, results go out whole."""
+
+import array
+import sys
+
+import cv2
+from helpers import make_result
+import numpy as np
+import pytest
+from ros_helpers import make_image
+from sensor_msgs.msg import CompressedImage, Image
+from udp_infer_ros.errors import DecodeError, FrameError
+from udp_infer_ros.frame import FrameInfo, NO_TRACK
+from udp_infer_ros.ros import convert
+
+RANDOM = np.random.default_rng(4)
+BGR = RANDOM.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+GREY = RANDOM.integers(0, 256, (6, 8), dtype=np.uint8)
+DEEP = RANDOM.integers(0, 65536, (6, 8), dtype=np.uint16)
+
+
+@pytest.mark.parametrize('padding', [0, 5])
+@pytest.mark.parametrize('encoding, pixels, expected', [
+    ('bgr8', BGR, BGR),
+    ('8UC3', BGR, BGR),
+    ('rgb8', BGR[:, :, ::-1], BGR),
+    ('bgra8', np.dstack((BGR, GREY)), BGR),
+    ('rgba8', np.dstack((BGR[:, :, ::-1], GREY)), BGR),
+    ('mono8', GREY, np.dstack((GREY,) * 3)),
+    ('8UC1', GREY, np.dstack((GREY,) * 3)),
+])
+def test_an_image_becomes_bgr_whatever_its_encoding(encoding, pixels, expected, padding):
+    message = make_image(pixels, encoding=encoding, padding=padding)
+    image = convert.image_from_ros(message)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
+@pytest.mark.parametrize('big', [False, True])
+def test_deep_grey_loses_its_lower_byte_in_either_byte_order(encoding, big):
+    message = make_image(DEEP, encoding=encoding, padding=2, big=big)
+    expected = np.dstack(((DEEP >> 8).astype(np.uint8),) * 3)
+    np.testing.assert_array_equal(convert.image_from_ros(message), expected)
+
+
+@pytest.mark.parametrize('encoding, place', [
+    ('bayer_rggb8', (0, 0)), ('bayer_bggr8', (1, 1)), ('bayer_gbrg8', (1, 0)),
+    ('bayer_grbg8', (0, 1))])
+def test_red_light_on_a_bayer_sensor_is_red(encoding, place):
+    mosaic = np.zeros((8, 8), dtype=np.uint8)
+    mosaic[place[0]::2, place[1]::2] = 255
+    image = convert.image_from_ros(make_image(mosaic, encoding=encoding))
+    blue, green, red = image[2:-2, 2:-2].reshape(-1, 3).mean(axis=0)
+    assert red > 200 and blue < 10 and green < 10
+
+
+@pytest.mark.parametrize('encoding, order', [
+    ('yuv422', (1, 0, 3, 2)), ('uyvy', (1, 0, 3, 2)), ('yuv422_yuy2', (0, 1, 2, 3)),
+    ('yuyv', (0, 1, 2, 3))])
+def test_the_two_orders_of_yuv_show_the_same_red(encoding, order):
+    pair = np.array((81, 90, 81, 240), dtype=np.uint8)[list(order)]
+    pixels = np.tile(pair, (4, 3)).reshape(4, 6, 2)
+    image = convert.image_from_ros(make_image(pixels, encoding=encoding))
+    assert np.abs(image.astype(int) - (0, 0, 255)).max() <= 3
+
+
+def test_bgr_is_not_copied():
+    message = make_image(BGR)
+    image = convert.image_from_ros(message)
+    assert np.shares_memory(image, np.frombuffer(message.data, dtype=np.uint8))
+
+
+def spoiled(**changes):
+    """Make an image message with something wrong in it."""
+    message = make_image(BGR)
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+@pytest.mark.parametrize('message, text', [
+    (spoiled(height=0), "image = '8 x 0': must have a width and a height"),
+    (spoiled(width=0), "image = '0 x 6': must have a width and a height"),
+    (spoiled(step=23), 'image.step = 23: must be at least 24 for 8 pixels of bgr8'),
+    (spoiled(height=7), "image.data = '144 bytes': must be at least 168 for 7 rows of 24"),
+    (spoiled(data=array.array('B')),
+     "image.data = '0 bytes': must be at least 144 for 6 rows of 24"),
+    (spoiled(height=2**32 - 1, step=2**32 - 1, width=10**9),
+     "image.data = '144 bytes'"),
+])
+def test_a_message_that_contradicts_itself_is_refused(message, text):
+    with pytest.raises(FrameError) as caught:
+        convert.image_from_ros(message)
+    assert str(caught.value).startswith(text)
+
+
+def test_the_padding_of_the_last_row_may_be_missing():
+    message = make_image(BGR, padding=4)
+    message.data = message.data[:-4]
+    np.testing.assert_array_equal(convert.image_from_ros(message), BGR)
+
+
+def test_yuv_of_an_odd_width_is_refused_not_crashed_on():
+    pixels = np.zeros((4, 5, 2), dtype=np.uint8)
+    with pytest.raises(FrameError, match='cannot be converted at 5 x 4'):
+        convert.image_from_ros(make_image(pixels, encoding='yuyv'))
+
+
+def test_an_unknown_encoding_is_refused_with_those_known(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'cv_bridge', None)
+    with pytest.raises(FrameError) as caught:
+        convert.image_from_ros(spoiled(encoding='p010'))
+    text = str(caught.value)
+    assert text.startswith("image.encoding = 'p010': must be one of bgr8, 8UC3, rgb8")
+
+
+def test_what_is_not_known_here_is_given_to_cv_bridge(monkeypatch):
+    class CvBridge:
+
+        def imgmsg_to_cv2(self, message, desired_encoding):
+            assert (message.encoding, desired_encoding) == ('bgr16', 'bgr8')
+            return BGR
+    module = type(sys)('cv_bridge')
+    module.CvBridge = CvBridge
+    monkeypatch.setitem(sys.modules, 'cv_bridge', module)
+    assert convert.image_from_ros(spoiled(encoding='bgr16')) is BGR
+
+
+def compressed(data, form='jpeg'):
+    """Make a CompressedImage message."""
+    message = CompressedImage(format=form)
+    message.data = array.array('B', bytes(data))
+    return message
+
+
+@pytest.mark.parametrize('extension, tolerance', [('.png', 0), ('.jpg', 40)])
+def test_a_compressed_image_is_decoded(extension, tolerance):
+    smooth = cv2.resize(BGR, (64, 48), interpolation=cv2.INTER_CUBIC)
+    data = cv2.imencode(extension, smooth)[1].tobytes()
+    image = convert.image_from_ros_compressed(compressed(data))
+    assert np.abs(image.astype(int) - smooth).max() <= tolerance
+
+
+def test_a_compressed_grey_image_becomes_bgr():
+    image = convert.image_from_ros_compressed(
+        compressed(cv2.imencode('.png', GREY)[1].tobytes(), 'mono8; png compressed'))
+    np.testing.assert_array_equal(image, np.dstack((GREY,) * 3))
+
+
+@pytest.mark.parametrize('data', [b'', b'no picture', b'\xff\xd8\xff'])
+def test_a_damaged_picture_is_a_decode_error(data):
+    with pytest.raises(DecodeError, match='cannot be decoded'):
+        convert.image_from_ros_compressed(compressed(data))
+
+
+def test_compressed_depth_is_refused_by_name():
+    with pytest.raises(FrameError, match='is depth, which has no objects'):
+        convert.image_from_ros_compressed(compressed(b'x', '16UC1; compressedDepth png'))
+
+
+@pytest.mark.parametrize('stamp', [(0, 0), (5, 7), (2**31 - 1, 999_999_999), (-3, 5)])
+def test_a_stamp_survives_the_way_there_and_back(stamp):
+    message = Image()
+    message.header.stamp.sec, message.header.stamp.nanosec = stamp
+    message.header.frame_id = 'cam'
+    stamp_ns = convert.stamp_ns_from_ros(message.header)
+    assert convert.header_to_ros(FrameInfo(0, stamp_ns, 'cam', '', 1, 1)) == message.header
+
+
+@pytest.mark.parametrize('class_id', ['name', 'index'])
+def test_a_message_says_what_the_result_says(class_id):
+    result = make_result(20)
+    message = convert.detections_to_ros(result, class_id)
+    assert message.header == convert.header_to_ros(result.frame)
+    assert len(message.detections) == 20
+    for detection, found in zip(message.detections, result.objects):
+        assert detection.header == message.header
+        [hypothesis] = detection.results
+        assert hypothesis.hypothesis.class_id == (
+            found.class_name if class_id == 'name' else str(found.class_id))
+        assert hypothesis.hypothesis.score == found.score
+        assert detection.bbox.center.position.x == found.x
+        assert detection.bbox.center.position.y == found.y
+        assert (detection.bbox.size_x, detection.bbox.size_y) == (found.width, found.height)
+        assert detection.bbox.center.theta == 0.0
+        assert detection.id == ('' if found.track_id == NO_TRACK else str(found.track_id))
+
+
+def test_an_empty_result_is_an_empty_message_with_a_header():
+    message = convert.detections_to_ros(make_result(0), 'name')
+    assert message.detections == [] and message.header.frame_id == 'camera'
+
+
+def test_labels_are_told_by_index():
+    message = convert.labels_to_ros(('person', 'car'), 0.25, make_image(BGR).header)
+    assert [(item.class_id, item.class_name) for item in message.class_map] == [
+        (0, 'person'), (1, 'car')]
+    assert message.threshold == 0.25 and message.header.frame_id == 'front_camera'
