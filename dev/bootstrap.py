@@ -254,6 +254,8 @@ def main(arguments: Sequence[str]) -> int:
     except SetupError as error:
         print(f'dev/bootstrap.py: {error}.', file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -50,7 +50,9 @@ def run_lane(lane: str, arguments: List[str]) -> Tuple[int, int, int]:
     command = ['bash', '-c', 'source dev/env.sh && exec python -m pytest "$@"', lane, '--quiet',
                '--tb=short', f'--junit-xml={results}', *arguments]
     with log.open('w') as output:
-        env = {**os.environ, 'PYTHON': sys.executable, 'ROS': lane, 'UDP_INFER_ROS_LANE': lane}
+        env = {**os.environ, 'PYTHON': sys.executable, 'ROS': lane, 'UDP_INFER_ROS_LANE': lane,
+               # its own: a node in another shell must not be heard, nor another run of this
+               'ROS_DOMAIN_ID': str(os.getpid() % 101 + 1)}
         code = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                               stdout=output, stderr=subprocess.STDOUT).returncode
     passed, failed, skipped = count(results)
@@ -101,4 +103,7 @@ def main(arguments: List[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -143,7 +143,7 @@ class Bench:
         self.wait_until(lambda: len(self.arrays) > count, because='a detection message')
         return self.arrays[-1], json.loads(self.ear.recv(65535))
 
-    def set(self, **values) -> SetParametersResult:
+    def set_parameters(self, **values) -> SetParametersResult:
         """Set parameters, all at once; two underscores stand for a dot."""
         return self.node.set_parameters_atomically([
             Parameter(name.replace('__', '.'), value=value) for name, value in values.items()])

@@ -240,14 +240,14 @@ def test_a_new_threshold_holds_for_the_next_frame_and_is_told_with_the_labels(ma
     camera = bench.camera()
     bench.connect(camera, grey_image())
     bench.wait_until(lambda: bench.labels)
-    assert bench.set(detect__confidence=0.55).successful
+    assert bench.set_parameters(detect__confidence=0.55).successful
     message, _ = bench.show(camera, grey_image(stamp=(6, 0)))
     assert len(message.detections) == 2
     bench.wait_until(lambda: bench.labels[-1].threshold == pytest.approx(0.55))
-    assert bench.set(publish__class_id='index', detect__classes=['person']).successful
+    assert bench.set_parameters(publish__class_id='index', detect__classes=['person']).successful
     message, _ = bench.show(camera, grey_image(stamp=(7, 0)))
     assert [row[0] for row in rows_of(message)] == ['0']
-    assert bench.set(detect__classes=[], detect__confidence=0).successful
+    assert bench.set_parameters(detect__classes=[], detect__confidence=0).successful
     message, _ = bench.show(camera, grey_image(stamp=(8, 0)))
     assert len(message.detections) >= 3
 

@@ -48,6 +48,7 @@ class Annotator:
         scene: BgrImage = np.array(image, dtype=np.uint8)
         assert detections.tracker_id is not None
         tracked = detections[detections.tracker_id != NO_TRACK]
+        assert isinstance(tracked, sv.Detections)
         self._trails.annotate(scene, tracked)
         self._boxes.annotate(scene, detections)
         self._labels.annotate(scene, detections, labels=self._captions(detections))

@@ -16,10 +16,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 import logging
+import queue
+import signal
 import sys
+import threading
 import time
 import traceback
 from typing import Any
@@ -28,9 +32,11 @@ from rcl_interfaces.msg import SetParametersResult
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import (
+    ExternalShutdownException, ShutdownException, SingleThreadedExecutor)
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
+from rclpy.signals import SignalHandlerOptions
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.errors import UdpInferError
 from udp_infer_ros.log import Throttle
@@ -101,8 +107,8 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         for text in params.unknown(params.overrides(self)):
             self.get_logger().warning(text)
         self.stats = Stats()
-        self.finished = False
-        """Set at the end of a file if `source.exit_at_end`."""
+        self.finished: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """Gets an item at the end of a file if `source.exit_at_end`."""
         self._warnings = Throttle(period_s=30.0)
         self._pipeline: Pipeline | None = None
         self._detector: Detector | None = None
@@ -248,9 +254,10 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         if self._runner.ended:
             if not self._idle:
                 self._idle = True
-                self.finished = self.settings.source.exit_at_end
-                self.get_logger().info(
-                    'end of the source' + ('' if self.finished else ', idle from here on'))
+                if self.settings.source.exit_at_end:
+                    self.finished.put(None)
+                else:
+                    self.get_logger().info('end of the source, idle from here on')
             return
         self._watch_for_stall()
 
@@ -276,26 +283,63 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is told to end; return the exit code."""
     try:
-        rclpy.init(args=arguments)
+        # rclpy's own handlers take the context away at once, under the feet of the worker.
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # RCLError: the command line is not ROS's
         print(f'udp_infer: {error}', file=sys.stderr)
         return 1
+    on_signal(signal.default_int_handler)
     node: UdpInferNode | None = None
     try:
         node = UdpInferNode()
-        if node.settings.autostart and not node.bring_up():
-            return 0 if not rclpy.ok() else 1
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while rclpy.ok() and not node.finished:
-            executor.spin_once()
+        with spinning(node):
+            if node.settings.autostart and not node.bring_up():
+                return 1
+            # From here on a signal is a message: an exception could come amidst a lock.
+            on_signal(lambda number, frame: node.finished.put(None))
+            node.finished.get()
     except (UdpInferError, ParameterException) as error:
         rclpy.logging.get_logger('udp_infer').fatal(str(error))
         return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         pass  # SIGINT and SIGTERM are how it ends.
     finally:
+        on_signal(signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def on_signal(handler: Any) -> None:
+    """Have the signals that end a process handled."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+@contextmanager
+def spinning(node: UdpInferNode) -> Iterator[None]:
+    """
+    Serve a node's callbacks in a thread of its own.
+
+    The main thread then waits in Python, where a signal reaches it at once.
+    """
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+
+    def spin() -> None:
+        while node.context.ok():
+            try:
+                executor.spin()
+                return
+            except (ExternalShutdownException, ShutdownException):
+                return
+            except Exception:  # One callback failed; the node goes on.
+                node.get_logger().error(traceback.format_exc())
+    thread = threading.Thread(target=spin, name='udp_infer executor', daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        executor.shutdown()
+        thread.join(2.0)
