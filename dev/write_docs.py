@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Write config/udp_infer.yaml and the parameter table of the README from settings.py.
+Write config/udp_infer.yaml and the tables of the README from settings.py and families.py.
 
     python dev/write_docs.py
 
@@ -26,12 +26,14 @@ import json
 from pathlib import Path
 import textwrap
 
+from udp_infer_ros.detection.families import FAMILIES
 from udp_infer_ros.settings import Parameter, PARAMETERS, Value
 
 ROOT = Path(__file__).resolve().parent.parent
 YAML_PATH = ROOT / 'config' / 'udp_infer.yaml'
 README_PATH = ROOT / 'README.md'
-BEGIN, END = '<!-- parameters: dev/write_docs.py -->', '<!-- end of parameters -->'
+PARAMETERS_MARKS = '<!-- parameters: dev/write_docs.py -->', '<!-- end of parameters -->'
+FAMILIES_MARKS = '<!-- families: dev/write_docs.py -->', '<!-- end of families -->'
 
 
 def yaml_text() -> str:
@@ -90,11 +92,26 @@ def readme_table() -> str:
     return '\n'.join(lines) + '\n'
 
 
+def families_table() -> str:
+    """Write the families of detectors as Markdown."""
+    lines = [
+        '| `model.family` | exports of | outputs | recognised by | image | source |',
+        '|---|---|---|---|---|---|']
+    for family in FAMILIES.values():
+        lines.append(
+            f'| `{family.name}` | {family.models} | {family.layout} | {family.recognised} | '
+            f'{family.preprocessing} | {family.source} |')
+    return '\n'.join(lines) + '\n'
+
+
 def readme_text(readme: str) -> str:
-    """Put the table where the README has its marks."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f'{before}{BEGIN}\n{readme_table()}{END}{after}'
+    """Put the tables where the README has its marks."""
+    for (begin, end), table in (
+            (PARAMETERS_MARKS, readme_table()), (FAMILIES_MARKS, families_table())):
+        before, _, rest = readme.partition(begin)
+        _, _, after = rest.partition(end)
+        readme = f'{before}{begin}\n{table}{end}{after}'
+    return readme
 
 
 if __name__ == '__main__':

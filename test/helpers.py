@@ -63,27 +63,34 @@ def make_result(
 
 def write_model(
     path: Path, *tables, input_shape=(1, 3, 64, 64), metadata=None, input_type=TensorProto.FLOAT,
-    output_names=None,
+    output_names=None, input_name='images', size_inputs=None,
 ):
     """
     Write an ONNX file whose outputs are the tables given, whatever the image is.
 
-    The outputs are declared with the tables' shapes.
+    The outputs are declared with the tables' shapes and types.
+
+    :param size_inputs: more inputs, name to (type, shape), which are not used.
     """
-    nodes, outputs = [], []
-    nodes.append(helper.make_node('Cast', ['images'], ['as_float'], to=TensorProto.FLOAT))
-    nodes.append(helper.make_node('ReduceMean', ['as_float'], ['mean'], keepdims=0))
-    nodes.append(helper.make_node('Mul', ['mean', 'zero'], ['nothing']))
+    nodes = [
+        helper.make_node('Cast', [input_name], ['as_float'], to=TensorProto.FLOAT),
+        helper.make_node('ReduceMean', ['as_float'], ['mean'], keepdims=0),
+        helper.make_node('Mul', ['mean', 'zero'], ['nothing'])]
     constants = [numpy_helper.from_array(np.array(0, dtype=np.float32), 'zero')]
+    outputs = []
     for i, table in enumerate(tables):
         name = output_names[i] if output_names else f'output{i}'
-        table = np.asarray(table, dtype=np.float32)
-        constants.append(numpy_helper.from_array(table, f'table{i}'))
-        nodes.append(helper.make_node('Add', [f'table{i}', 'nothing'], [name]))
-        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, table.shape))
-    graph = helper.make_graph(
-        nodes, 'test', [helper.make_tensor_value_info('images', input_type, input_shape)],
-        outputs, constants)
+        table = np.asarray(table)
+        kind = TensorProto.INT64 if table.dtype.kind == 'i' else TensorProto.FLOAT
+        constants.append(numpy_helper.from_array(table.astype(np.float32), f'table{i}'))
+        nodes.append(helper.make_node('Add', [f'table{i}', 'nothing'], [f'sum{i}']))
+        nodes.append(helper.make_node('Cast', [f'sum{i}'], [name], to=kind))
+        outputs.append(helper.make_tensor_value_info(name, kind, table.shape))
+    inputs = [helper.make_tensor_value_info(input_name, input_type, input_shape)]
+    inputs += [
+        helper.make_tensor_value_info(name, kind, shape)
+        for name, (kind, shape) in (size_inputs or {}).items()]
+    graph = helper.make_graph(nodes, 'test', inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
     for key, value in (metadata or {}).items():
         model.metadata_props.add(key=key, value=value)

@@ -90,8 +90,8 @@ def listen(
                 receiver.settimeout(max(last_s + timeout_s - time.monotonic(), 1e-6))
             data, address = receiver.recvfrom(LARGEST_DATAGRAM)
             if line := _line(data, f'{address[0]}:{address[1]}'):
-                print(data.decode() if as_json else _printable(line), flush=True)
                 good += 1
+                print(data.decode() if as_json else _printable(line), flush=True)
                 last_s = time.monotonic()
     except (TimeoutError, KeyboardInterrupt):
         pass  # Both are the ordinary end.

@@ -30,7 +30,7 @@ from typing import Any
 from udp_infer_ros.errors import SettingError
 
 Scalar = bool | int | float | str
-Value = Scalar | tuple[str, ...]
+Value = Scalar | tuple[str, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,12 @@ class Parameter:
     choices: tuple[str, ...] = ()
     live: bool = False
     """It may change while the node runs; the others are set at start-up."""
+    items: type = str
+    """Of a list: str or float."""
 
     @property
     def kind(self) -> type:
-        """Tell its type: bool, int, float, str, or tuple for a list of strings."""
+        """Tell its type: bool, int, float, str, or tuple for a list."""
         return type(self.default)
 
     @property
@@ -60,7 +62,7 @@ class Parameter:
             return 'must be one of ' + ', '.join(self.choices)
         noun = {
             bool: 'true or false', int: 'a whole number', float: 'a number',
-            str: 'text', tuple: 'a list of text',
+            str: 'text', tuple: 'a list of ' + ('text' if self.items is str else 'numbers'),
         }[self.kind]
         if self.low is not None and self.high is not None:
             return f'must be {noun} from {self.low:g} to {self.high:g}'
@@ -97,10 +99,8 @@ class Parameter:
         if self.kind is tuple:
             if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
                 return None
-            items = [_text(item) for item in value]
-            if any(item is None for item in items):
-                return None
-            return tuple(item for item in items if item)
+            items = list(value)
+            return _texts(items) if self.items is str else _numbers(items)
         if self.kind is str:
             return _text(value)
         if isinstance(value, bool) or self.kind is bool:
@@ -115,6 +115,20 @@ class Parameter:
             self.name, value, self.rule, remedy or f'the default is {shown!r}')
 
 
+def _texts(values: list[object]) -> tuple[str, ...] | None:
+    items = [_text(value) for value in values]
+    # An empty text stands for an empty list, where ROS cannot have one.
+    return None if None in items else tuple(item for item in items if item)
+
+
+def _numbers(values: list[object]) -> tuple[float, ...] | None:
+    items = [
+        float(value) for value in values
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        and math.isfinite(value)]
+    return tuple(items) if len(items) == len(values) else None
+
+
 def _text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
@@ -124,9 +138,10 @@ def _text(value: object) -> str | None:
 def _param(
     default: Value, meaning: str, *, unit: str = '', low: float | None = None,
     high: float | None = None, choices: tuple[str, ...] = (), live: bool = False,
+    items: type = str,
 ) -> Any:
     return field(default=default, metadata={'parameter': Parameter(
-        '', default, meaning, unit, low, high, choices, live)})
+        '', default, meaning, unit, low, high, choices, live, items)})
 
 
 @dataclass(frozen=True)
@@ -160,18 +175,41 @@ class ModelSettings:
     """Which detector, and how it runs."""
 
     id: str = _param('nanodet_g_416', (  # noqa: A003
-        'A model that comes with the package (nanodet_g_416), or the path of an ONNX file.'))
+        'A model that comes with the package (nanodet_g_416), the path of an ONNX file, '
+        'package://<package>/<path in its share folder>, or an http(s) URL with model.sha256.'))
+    sha256: str = _param('', (
+        'Checksum of the file. With a URL it is needed; the file is fetched once and kept.'))
     labels: tuple[str, ...] = _param((), (
-        'Class names in the order of the class index. Empty: those in the file.'))
+        'Class names in the order of the class index, or one path of a text, YAML or JSON file '
+        'with them. Empty: those in the model file.'))
     family: str = _param('auto', (
-        'Layout of the outputs. auto: decided from the file, and refused if it does not say '
-        'enough. yolo: (1, 4 + classes, n) before NMS; end2end: (1, n, 6) after NMS.'),
-        choices=('auto', 'yolo', 'end2end'))
+        'Whose export it is. auto: decided from the file, and refused if it does not say enough.'),
+        choices=(
+            'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'end2end',
+            'yolov7_end2end', 'rtdetr', 'ultralytics_rtdetr', 'ultralytics_rtdetr_scores',
+            'rfdetr', 'hf_rtdetr', 'detr', 'paddle', 'mmdeploy', 'torchvision', 'tensorflow'))
     resize: str = _param('auto', (
-        'letterbox keeps the aspect ratio and pads; stretch does not; auto: what the family '
-        'was trained with.'), choices=('auto', 'letterbox', 'stretch'))
+        'letterbox keeps the aspect ratio and pads around, letterbox_top_left pads right and '
+        'below, stretch does not keep it; auto: what the family was trained with.'),
+        choices=('auto', 'letterbox', 'letterbox_top_left', 'stretch'))
+    color: str = _param(
+        'auto', 'Order of the channels; auto: what the family was trained with.',
+        choices=('auto', 'rgb', 'bgr'))
+    mean: tuple[float, ...] = _param((), (
+        'Three numbers to subtract from the pixels (0 to 255) of the channels. Empty: those of '
+        'the family.'), items=float)
+    std: tuple[float, ...] = _param((), (
+        'Three numbers to divide by after that, e.g. [255.0, 255.0, 255.0] for pixels from 0 to '
+        '1. Empty: those of the family.'), items=float)
+    device: str = _param('auto', (
+        'Where it runs. auto: CUDA, OpenVINO or the CPU, the first that this onnxruntime has; '
+        'another one that is not there is an error.'),
+        choices=('auto', 'cpu', 'cuda', 'tensorrt', 'openvino'))
     threads: int = _param(0, (
         'CPU threads for inference. 0: the cores that this process may use.'), low=0, high=1024)
+    spinning: bool = _param(False, (
+        'Let these threads wait busily: a little faster on a quiet machine, and much slower for '
+        'everybody on a busy one.'))
 
 
 @dataclass(frozen=True)
@@ -299,6 +337,11 @@ class Settings:
                 'track.low_threshold', track.low_threshold,
                 f'must not be above track.high_threshold, which is {track.high_threshold}',
                 'set both')
+        for name, values in (('model.mean', self.model.mean), ('model.std', self.model.std)):
+            if len(values) not in (0, 3) or (name == 'model.std' and min(values, default=1) <= 0):
+                raise SettingError(
+                    name, list(values), 'must be three numbers, for model.std above 0',
+                    'one for each channel, for pixels from 0 to 255')
         if self.source.policy == 'every' and not self.source.uri:
             raise SettingError(
                 'source.policy', 'every', 'needs a source.uri, because a topic does not wait',

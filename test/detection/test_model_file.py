@@ -20,7 +20,7 @@ from udp_infer_ros.detection.model_file import ModelFile
 
 def names(text):
     """Read class names from a file's metadata."""
-    return ModelFile('m', (), (), {'names': text}).labels()
+    return ModelFile('m', (), {'names': text}).labels()
 
 
 @pytest.mark.parametrize('text, labels', [

@@ -17,36 +17,51 @@
 import cv2
 import numpy as np
 import pytest
-from udp_infer_ros.detection.preprocess import InputSpec, PAD, Preprocessor
+from udp_infer_ros.detection.decoders import InputSize
+from udp_infer_ros.detection.families import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from udp_infer_ros.detection.letterbox import Letterbox
+from udp_infer_ros.detection.model_file import ImageInput
+from udp_infer_ros.detection.preprocess import PAD, Preprocessor
 
 
-def reference(image, spec):
+def target(width, height, dtype=np.float32, channels_last=False, batched=True):
+    """Describe an input."""
+    return ImageInput(
+        'images', InputSize(width, height), np.dtype(dtype), channels_last, batched)
+
+
+def reference(image, to, how):
     """Build the tensor in the plain way."""
-    box = spec.letterbox((image.shape[1], image.shape[0]))
-    canvas = np.full((spec.height, spec.width, 3), PAD, dtype=np.uint8)
+    box = Letterbox.fit(
+        (image.shape[1], image.shape[0]), (to.size.width, to.size.height),
+        keep_aspect=how.resize != 'stretch', centre=how.resize == 'letterbox')
+    canvas = np.full((to.size.height, to.size.width, 3), PAD, dtype=np.uint8)
     canvas[box.top:box.top + box.height, box.left:box.left + box.width] = cv2.resize(
         image, (box.width, box.height))
-    if spec.color == 'rgb':
+    if how.color == 'rgb':
         canvas = canvas[:, :, ::-1]
     tensor = canvas
-    if spec.dtype != np.uint8:
-        tensor = ((canvas.astype(np.float64) * spec.scale - spec.mean) / spec.std)
-    tensor = tensor[None] if spec.channels_last else tensor.transpose(2, 0, 1)[None]
-    return tensor.astype(spec.dtype)
+    if to.dtype != np.uint8:
+        tensor = (canvas.astype(np.float64) - how.mean) / how.std
+    tensor = tensor if to.channels_last else tensor.transpose(2, 0, 1)
+    return (tensor[None] if to.batched else tensor).astype(to.dtype)
 
 
 @pytest.mark.parametrize('resize', ['letterbox', 'letterbox_top_left', 'stretch'])
 @pytest.mark.parametrize('color', ['rgb', 'bgr'])
-@pytest.mark.parametrize('dtype, channels_last, mean, std', [
-    (np.float32, False, (0, 0, 0), (1, 1, 1)),
-    (np.float32, False, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    (np.float16, False, (0, 0, 0), (1, 1, 1)),
-    (np.uint8, True, (0, 0, 0), (1, 1, 1)),
-    (np.float32, True, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+@pytest.mark.parametrize('dtype, channels_last, batched, mean, std', [
+    (np.float32, False, True, (0, 0, 0), (255, 255, 255)),
+    (np.float32, False, True, IMAGENET_MEAN, IMAGENET_STD),
+    (np.float16, False, True, (0, 0, 0), (255, 255, 255)),
+    (np.uint8, True, True, (0, 0, 0), (1, 1, 1)),
+    (np.float32, True, True, (127.5,) * 3, (127.5,) * 3),
+    (np.float32, False, False, (0, 0, 0), (1, 1, 1)),
 ])
-def test_the_tensor_is_that_of_the_plain_way(resize, color, dtype, channels_last, mean, std):
-    spec = InputSpec(96, 64, np.dtype(dtype), channels_last, resize, color, mean=mean, std=std)
-    preprocess = Preprocessor(spec)
+def test_the_tensor_is_that_of_the_plain_way(
+        resize, color, dtype, channels_last, batched, mean, std):
+    to, how = target(96, 64, dtype, channels_last, batched), Preprocessing(
+        resize, color, mean, std)
+    preprocess = Preprocessor(to, how)
     random = np.random.default_rng(1)
     for height, width in ((50, 81), (64, 96), (17, 300), (50, 81)):
         image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -55,14 +70,14 @@ def test_the_tensor_is_that_of_the_plain_way(resize, color, dtype, channels_last
         assert tensor.dtype == dtype and tensor.flags['C_CONTIGUOUS']
         assert (box.image_width, box.image_height) == (width, height)
         np.testing.assert_allclose(
-            tensor.astype(np.float64), reference(image, spec).astype(np.float64),
-            atol=2e-3 if dtype == np.float16 else 2e-6)
+            tensor.astype(np.float64), reference(image, to, how).astype(np.float64),
+            atol=2e-3 if dtype == np.float16 else 3e-5)
         assert (image == before).all()
 
 
 def test_an_image_whose_rows_are_padded_is_read_as_it_is():
     wide = np.random.default_rng(2).integers(0, 256, (48, 80, 3), dtype=np.uint8)
     view = wide[:, :64]
-    preprocess = Preprocessor(InputSpec(64, 64))
+    preprocess = Preprocessor(target(64, 64), Preprocessing('letterbox'))
     seen = preprocess(view)[0].copy()
     np.testing.assert_array_equal(seen, preprocess(np.ascontiguousarray(view))[0])

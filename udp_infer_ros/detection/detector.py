@@ -17,33 +17,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-import os
+import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 import supervision as sv
-from udp_infer_ros.detection.decoders import Candidates, Family, Outputs
+from udp_infer_ros.detection.decoders import Candidates, Outputs
+from udp_infer_ros.detection.devices import one_line, open_session, ORT_ERRORS, usable_cores
+from udp_infer_ros.detection.families import Family, Preprocessing, recognise, Seen
+from udp_infer_ros.detection.labels import configured_labels, label_classes
 from udp_infer_ros.detection.letterbox import Letterbox
-from udp_infer_ros.detection.model_file import ModelFile, Port, resolve_labels
+from udp_infer_ros.detection.model_file import ImageInput, ModelFile, Port
 from udp_infer_ros.detection.model_store import locate
 from udp_infer_ros.detection.nms import non_max_suppression
-from udp_infer_ros.detection.preprocess import InputSpec, Preprocessor
+from udp_infer_ros.detection.preprocess import Preprocessor
 from udp_infer_ros.errors import ModelError, SettingError
 from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.settings import DetectSettings, ModelSettings
 
 WARM_UP_RUNS = 2
-DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
-ORT_ERRORS = (
-    ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf, ort_errors.NoSuchFile, ort_errors.NotImplemented,
-    ort_errors.RuntimeException)
-"""Direct children of Exception, one by one: ONNX Runtime has no base class for them."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +49,24 @@ class ModelInfo:
     name: str
     path: str
     family: str
+    family_reason: str
     labels: tuple[str, ...]
     """May be empty where neither the file nor the outputs say how many classes there are."""
     input_width: int
     input_height: int
-    resize: str
+    input_dtype: str
+    preprocessing: Preprocessing
     provider: str
+    provider_reason: str
     threads: int
+    warm_up_ms: float
+    """How long one run took after the first."""
 
     def __str__(self) -> str:
         return (
-            f'{self.name}: {self.family}, {len(self.labels)} classes, input {self.input_width} x '
-            f'{self.input_height} {self.resize}, {self.provider}, {self.threads} threads')
+            f'{self.name}: {self.family} ({self.family_reason}), {len(self.labels)} classes, '
+            f'input {self.input_width} x {self.input_height} {self.preprocessing}, '
+            f'{self.provider} ({self.provider_reason}), {self.threads} threads')
 
 
 class Detector:
@@ -75,47 +77,44 @@ class Detector:
     the network, `read` its outputs. One thread at a time.
     """
 
-    def __init__(
-        self, session: ort.InferenceSession, info: ModelInfo, family: Family, spec: InputSpec,
-    ) -> None:
-        self.info = info
+    def __init__(self, session: ort.InferenceSession, file: ModelFile, image: ImageInput) -> None:
         self._session = session
-        self._family = family
-        self._preprocess = Preprocessor(spec)
-        self._input_name = session.get_inputs()[0].name
+        self._image = image
+        self._feeds = file.size_inputs(image.size)
+        self._output_names = [output.name for output in session.get_outputs()]
+        self._family: Family
+        self._preprocess: Preprocessor
+        self.info: ModelInfo
 
     @classmethod
     def load(cls, settings: ModelSettings) -> Detector:
         """
-        Load a model and run it a few times, so that the first frame is not the slow one.
+        Load a model, find out what it is, and run it, so that the first frame is not the slow one.
 
-        :raises ModelError: if the file is missing, damaged or not a detector that is understood.
+        :raises ModelError: if the file is missing, damaged or not a detector that is understood,
+            or if its device is not there.
         """
-        path = locate(settings.id)
-        threads = settings.threads or usable_cores()
-        session = _open_session(settings.id, str(path), threads)
+        path = locate(settings.id, settings.sha256)
+        session, device_reason = open_session(settings, str(path))
         file = ModelFile(
             settings.id, tuple(map(Port.of, session.get_inputs())),
-            tuple(map(Port.of, session.get_outputs())),
             session.get_modelmeta().custom_metadata_map)
         file.require_detector()
-        width, height = file.input_size()
-        dtype = DTYPES.get(file.inputs[0].dtype)
-        if dtype is None:
-            raise ModelError(
-                'model.id', settings.id,
-                f'has an input of {file.inputs[0].dtype}, must be one of {", ".join(DTYPES)}')
-        named = len(settings.labels) or len(file.labels()) or None
-        family = file.family(settings.family, named)
-        labels = resolve_labels(file, family, settings.labels)
-        resize = 'letterbox' if settings.resize == 'auto' else settings.resize
-        spec = InputSpec(
-            width, height, np.dtype(dtype), resize=resize,
-            scale=1.0 if dtype is np.uint8 else 1.0 / 255.0)
-        info = ModelInfo(
-            path.stem, str(path), family.name, labels, width, height, resize,
-            session.get_providers()[0], threads)
-        detector = cls(session, info, family, spec)
+        image = file.image_input()
+        detector = cls(session, file, image)
+        configured = configured_labels(settings.labels)
+        seen = detector._probe(file, len(configured or file.labels()) or None)
+        family, reason = recognise(seen, settings.id, settings.family)
+        preprocessing = _overridden(family.preprocessing, settings)
+        detector._family = family
+        detector._preprocess = Preprocessor(image, preprocessing)
+        detector.info = ModelInfo(
+            path.stem, str(path), family.name, reason,
+            label_classes(
+                settings.id, configured, file.labels(), detector._class_count(seen),
+                spare_class=family.spare_class),
+            image.size.width, image.size.height, str(image.dtype), preprocessing,
+            session.get_providers()[0], device_reason, settings.threads or usable_cores(), 0.0)
         detector._warm_up()
         return detector
 
@@ -125,8 +124,8 @@ class Detector:
 
     def run(self, tensor: NDArray[Any]) -> Outputs:
         """Run the network on a prepared tensor."""
-        outputs: Outputs = self._session.run(None, {self._input_name: tensor})
-        return outputs
+        self._feeds[self._image.name] = tensor
+        return dict(zip(self._output_names, self._session.run(None, self._feeds)))
 
     def read(
         self, outputs: Outputs, letterbox: Letterbox, settings: DetectSettings, *,
@@ -144,11 +143,14 @@ class Detector:
         """
         # A model may put out anything; what is not finite is left out below.
         with np.errstate(invalid='ignore', over='ignore'):
-            found = self._family.decode(outputs, threshold)
+            found = self._family.decode(outputs, threshold, self._image.size)
+        keep = np.isfinite(found.xyxy).all(axis=1) & np.isfinite(found.scores)
+        keep &= found.class_ids >= 0
+        if self._family.spare_class:
+            keep &= found.class_ids < len(self.info.labels)
         if len(class_ids):
-            found = found[np.isin(found.class_ids, class_ids)]
-        found = found[np.isfinite(found.xyxy).all(axis=1) & np.isfinite(found.scores)]
-        found = _best(found, settings.max_candidates)
+            keep &= np.isin(found.class_ids, class_ids)
+        found = _best(found[keep], settings.max_candidates)
         if self._family.needs_nms:
             found = found[non_max_suppression(
                 found.xyxy, found.scores, found.class_ids, iou=settings.iou,
@@ -174,56 +176,65 @@ class Detector:
         found = found[visible]
         labels = self.info.labels
         names = [
-            labels[i] if 0 <= i < len(labels) else f'class_{i}' for i in found.class_ids.tolist()]
+            labels[i] if i < len(labels) else f'class_{i}' for i in found.class_ids.tolist()]
         return sv.Detections(
             xyxy=boxes[visible].astype(np.float32), confidence=np.clip(found.scores, 0.0, 1.0),
             class_id=found.class_ids.astype(int), data={'class_name': np.array(names, dtype=str)})
 
-    def _warm_up(self) -> None:
-        spec = self._preprocess.spec
-        grey = np.full((spec.height, spec.width, 3), 127, dtype=np.uint8)
-        tensor, letterbox = self.prepare(grey)
-        shapes = 'none'
+    def _probe(self, file: ModelFile, class_count: int | None) -> Seen:
+        """Run the network once on noise, to see the real shapes and the values of its outputs."""
+        # Made as every family makes it but for the numbers, which do not matter here.
+        probe = Preprocessor(self._image, Preprocessing('stretch'))
+        noise = np.random.default_rng(0).integers(
+            0, 256, (self._image.size.height, self._image.size.width, 3), dtype=np.uint8)
         try:
-            for _ in range(WARM_UP_RUNS):
-                outputs = self.run(tensor)
-            shapes = ', '.join(str(tuple(output.shape)) for output in outputs)
-            self.read(outputs, letterbox, DetectSettings(), threshold=0.0)
-        except (*ORT_ERRORS, IndexError, ValueError) as error:
+            outputs = self.run(probe(noise)[0])
+        except ORT_ERRORS as error:
             raise ModelError(
-                'model.id', self.info.path, f'failed on its first run as {self.info.family}: '
-                f'{_one_line(error)}', f'its outputs were {shapes}; set model.family') from error
+                'model.id', file.name, f'does not run: {one_line(error)}',
+                'does its own tool run it?') from error
+        return Seen(
+            tuple(port.name for port in file.inputs), outputs, file.metadata, class_count,
+            self._image.size)
+
+    def _class_count(self, seen: Seen) -> int | None:
+        try:
+            return self._family.classes(seen)
+        except (LookupError, StopIteration):
+            return None  # The family was set by hand and does not fit; the warm-up will say so.
+
+    def _warm_up(self) -> None:
+        size = self._image.size
+        grey = np.full((size.height, size.width, 3), 127, dtype=np.uint8)
+        tensor, letterbox = self.prepare(grey)
+        outputs: Outputs = {}
+        for _ in range(WARM_UP_RUNS):
+            begin_s = time.perf_counter()
+            outputs = self.run(tensor)
+        took_ms = (time.perf_counter() - begin_s) * 1e3
+        self.info = replace(self.info, warm_up_ms=took_ms)
+        try:
+            self.read(outputs, letterbox, DetectSettings(), threshold=0.0)
+        except (LookupError, ValueError) as error:
+            shapes = ', '.join(f'{name} {output.shape}' for name, output in outputs.items())
+            raise ModelError(
+                'model.family', self.info.family,
+                f'does not fit the outputs of {self.info.path}, which are {shapes}: {error}',
+                f'expected is {self._family.layout}') from error
 
 
-def usable_cores() -> int:
-    """Count the cores that this process may use, by affinity and by its cgroup's quota."""
-    cores = len(os.sched_getaffinity(0))
-    try:
-        with open('/sys/fs/cgroup/cpu.max', encoding='ascii') as file:
-            quota, period = file.read().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == 'max' else max(1, min(cores, round(int(quota) / int(period))))
-
-
-def _open_session(model_id: str, path: str, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that spin between frames take the cores from the rest of the robot.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(path, options, providers=['CPUExecutionProvider'])
-    except ORT_ERRORS as error:
-        raise ModelError(
-            'model.id', model_id, f'must be a whole ONNX file that ONNX Runtime '
-            f'{ort.__version__} can load, but: {_one_line(error)}',
-            'export or copy it again') from error
-
-
-def _one_line(error: Exception) -> str:
-    return ' '.join(str(error).split())[:300]
+def _overridden(family: Preprocessing, settings: ModelSettings) -> Preprocessing:
+    """Let parameters win over what is usual for a family."""
+    changes: dict[str, Any] = {}
+    if settings.resize != 'auto':
+        changes['resize'] = settings.resize
+    if settings.color != 'auto':
+        changes['color'] = settings.color
+    if settings.mean:
+        changes['mean'] = settings.mean
+    if settings.std:
+        changes['std'] = settings.std
+    return replace(family, **changes)
 
 
 def _best(found: Candidates, count: int) -> Candidates:

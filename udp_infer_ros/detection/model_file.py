@@ -12,17 +12,19 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What an ONNX file says about itself: names, task, shapes. None of it is trusted."""
+"""What an ONNX file says about itself: names, task, inputs. None of it is trusted."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import json
 from typing import Any
 
-from udp_infer_ros.detection.decoders import FAMILIES, Family
+import numpy as np
+from numpy.typing import NDArray
+from udp_infer_ros.detection.decoders import InputSize
 from udp_infer_ros.errors import ModelError
 
 MAX_METADATA_CHARACTERS = 1_000_000
@@ -30,30 +32,52 @@ MAX_CLASSES = 65_535
 """`vision_msgs/VisionClass.class_id` is a uint16, and its last value means 'unlabeled'."""
 MAX_INPUT_PX = 8192
 DEFAULT_INPUT_PX = 640
-
-Shape = tuple[int | None, ...]
-"""A dimension that is set at run time is None."""
+DTYPES = {
+    'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8,
+    'tensor(int64)': np.int64, 'tensor(int32)': np.int32, 'tensor(double)': np.float64}
+IMAGE_DTYPES = ('tensor(float)', 'tensor(float16)', 'tensor(uint8)')
+SIZE_INPUTS: Mapping[str, Callable[[InputSize], Sequence[Any]]] = {
+    # The sizes that boxes come back in: those of the input itself.
+    'orig_target_sizes': lambda size: [[size.width, size.height]],
+    'im_shape': lambda size: [[size.height, size.width]],
+    'scale_factor': lambda size: [[1, 1]],
+    'pixel_mask': lambda size: [[[1] * size.width] * size.height],
+}
+"""What a network may want besides the image."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the network."""
+    """An input of the network."""
 
     name: str
-    shape: Shape
+    shape: tuple[int | None, ...]
+    """A dimension that is set at run time is None."""
     dtype: str
     """As ONNX Runtime writes it, e.g. `tensor(float)`."""
 
     @classmethod
     def of(cls, argument: Any) -> Port:
-        """Copy what ONNX Runtime tells of an input or output."""
+        """Copy what ONNX Runtime tells of an input."""
         shape = tuple(
-            size if isinstance(size, int) and size >= 0 else None for size in argument.shape)
+            size if isinstance(size, int) and size > 0 else None for size in argument.shape)
         return cls(argument.name, shape, argument.type)
 
     def __str__(self) -> str:
         shown = ', '.join('?' if size is None else str(size) for size in self.shape)
-        return f'{self.name} ({shown})'
+        return f'{self.name} ({shown}) {self.dtype}'
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """The input that takes the image."""
+
+    name: str
+    size: InputSize
+    dtype: np.dtype[Any]
+    channels_last: bool
+    batched: bool
+    """It has a first dimension, of 1."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +85,8 @@ class ModelFile:
     """An ONNX file, before anything is decided about it."""
 
     name: str
+    """`model.id`, for errors."""
     inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
     metadata: Mapping[str, str]
 
     def require_detector(self) -> None:
@@ -78,34 +102,37 @@ class ModelFile:
                 f'must be an object detector, but its task is {task[:40]!r}',
                 'use a detection model')
 
-    def input_size(self) -> tuple[int, int]:
+    def image_input(self) -> ImageInput:
         """
-        Find the (width, height) of the images that the network wants.
+        Find the input that takes the image, and its size.
 
-        :raises ModelError: if the input is not one batch of images of three channels.
+        :raises ModelError: if there is none for one image of three channels.
         """
-        shape = self.inputs[0].shape if len(self.inputs) == 1 else ()
-        if len(shape) != 4 or shape[0] not in (1, None) or shape[1] not in (3, None):
-            raise ModelError(
-                'model.id', self.name,
-                'must have one input of shape (1, 3, height, width), but has '
-                + _listed(self.inputs), 'export the model with batch 1')
-        height, width = self._declared_size()
-        height, width = shape[2] or height, shape[3] or width
-        if not (0 < width <= MAX_INPUT_PX and 0 < height <= MAX_INPUT_PX):
-            raise ModelError(
-                'model.id', self.name, f'must have an input of 1 to {MAX_INPUT_PX} pixels a side, '
-                f'but has {width} x {height}')
-        return width, height
+        images = [port for port in self.inputs if port.name not in SIZE_INPUTS]
+        if len(images) != 1 or len(images[0].shape) not in (3, 4):
+            raise self._input_error('must have one input for an image')
+        port = images[0]
+        batched = len(port.shape) == 4
+        shape = port.shape[1:] if batched else port.shape
+        channels_last = shape[2] == 3 and shape[0] != 3
+        if batched and port.shape[0] not in (1, None) or (
+                3 not in (shape[0], shape[2]) and not (shape[0] is None and not channels_last)):
+            raise self._input_error('must have an input of shape (1, 3, height, width)')
+        if port.dtype not in IMAGE_DTYPES:
+            raise self._input_error('must have an input of ' + ', '.join(IMAGE_DTYPES))
+        height, width = shape[:2] if channels_last else shape[1:]
+        declared = self._declared_size()
+        size = InputSize(width or declared.width, height or declared.height)
+        if not (0 < size.width <= MAX_INPUT_PX and 0 < size.height <= MAX_INPUT_PX):
+            raise self._input_error(f'must have an input of 1 to {MAX_INPUT_PX} pixels a side')
+        return ImageInput(
+            port.name, size, np.dtype(DTYPES[port.dtype]), channels_last, batched)
 
-    def _declared_size(self) -> tuple[int, int]:
-        declared = _literal(self.metadata.get('imgsz', ''))
-        if isinstance(declared, int):
-            declared = [declared, declared]
-        if isinstance(declared, list) and len(declared) == 2 and all(
-                isinstance(size, int) for size in declared):
-            return declared[0], declared[1]
-        return DEFAULT_INPUT_PX, DEFAULT_INPUT_PX
+    def size_inputs(self, size: InputSize) -> dict[str, NDArray[Any]]:
+        """Fill the inputs that want to know the size of the image."""
+        return {
+            port.name: np.array(SIZE_INPUTS[port.name](size), dtype=DTYPES[port.dtype])
+            for port in self.inputs if port.name in SIZE_INPUTS}
 
     def labels(self) -> tuple[str, ...]:
         """
@@ -113,70 +140,38 @@ class ModelFile:
 
         They are a Python or JSON literal, a dict by index or a list; gaps get `class_<index>`.
         """
-        names = _literal(self.metadata.get('names', ''))
-        if isinstance(names, (list, tuple)):
-            names = dict(enumerate(names))
-        if not isinstance(names, dict) or not names:
-            return ()
-        by_index = {int(key): str(name) for key, name in names.items() if _is_index(key)}
-        if len(by_index) != len(names) or max(by_index) >= MAX_CLASSES:
-            return ()
-        return tuple(by_index.get(i, f'class_{i}') for i in range(max(by_index) + 1))
+        return names_in_order(_literal(self.metadata.get('names', '')))
 
-    def family(self, wanted: str, class_count: int | None) -> Family:
-        """
-        Decide how the outputs are laid out.
+    def _declared_size(self) -> InputSize:
+        declared = _literal(self.metadata.get('imgsz', ''))
+        if isinstance(declared, int):
+            declared = [declared, declared]
+        if isinstance(declared, list) and len(declared) == 2 and all(
+                isinstance(size, int) for size in declared):
+            return InputSize(declared[1], declared[0])
+        return InputSize(DEFAULT_INPUT_PX, DEFAULT_INPUT_PX)
 
-        :param wanted: `model.family`: a family's name, or auto.
-        :param class_count: how many classes there are, if that is known.
-        :raises ModelError: if the layout is not one that can be decoded.
-        """
-        if wanted != 'auto':
-            return FAMILIES[wanted]
-        shape = self.outputs[0].shape if len(self.outputs) == 1 else ()
-        if len(shape) == 3 and shape[0] in (1, None):
-            rows, columns = shape[1:]
-            if columns == 6 and (rows is None or rows > 6):
-                return FAMILIES['end2end']
-            if class_count is not None and rows == 4 + class_count:
-                return FAMILIES['yolo']
-            # Far more anchors than classes could have.
-            if rows and rows > 4 and columns and columns > 4 * rows:
-                return FAMILIES['yolo']
-        known = '; '.join(f'{family.name} {family.layout}' for family in FAMILIES.values())
-        raise ModelError(
-            'model.id', self.name, f'has outputs of an unknown layout: {_listed(self.outputs)}',
-            f'known are {known}; set model.family if it is one of them')
-
-    def class_count(self, family: Family) -> int | None:
-        """Tell how many classes the outputs have room for, if their shape says so."""
-        if family.name == 'yolo' and len(self.outputs[0].shape) == 3:
-            rows = self.outputs[0].shape[1]
-            return None if rows is None else rows - 4
-        return None
+    def _input_error(self, rule: str) -> ModelError:
+        return ModelError(
+            'model.id', self.name, f'{rule}, but has {", ".join(map(str, self.inputs))}',
+            'export the model for images, with batch 1')
 
 
-def resolve_labels(
-    file: ModelFile, family: Family, configured: Sequence[str],
-) -> tuple[str, ...]:
+def names_in_order(names: object) -> tuple[str, ...]:
     """
-    Name the classes.
+    Bring class names into the order of the class index.
 
-    :param configured: `model.labels`; empty for the names in the file.
-    :return: a name per class; `class_<index>` where nobody has named them.
-    :raises ModelError: if there are not as many names as the network has classes.
+    :param names: a list, or a dict by index; gaps get `class_<index>`.
+    :return: the names; empty if these are none.
     """
-    count = file.class_count(family)
-    labels = tuple(configured) or file.labels()
-    if count is None or len(labels) == count:
-        return labels
-    if not labels:
-        return tuple(f'class_{i}' for i in range(count))
-    name, where = ('model.labels', 'has') if configured else ('model.id', 'names')
-    raise ModelError(
-        name, list(configured) if configured else file.name,
-        f'{where} {len(labels)} classes, but the network has {count}',
-        f'give {count} names in model.labels')
+    if isinstance(names, (list, tuple)):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names:
+        return ()
+    by_index = {int(key): str(name) for key, name in names.items() if _is_index(key)}
+    if len(by_index) != len(names) or max(by_index) >= MAX_CLASSES:
+        return ()
+    return tuple(by_index.get(i, f'class_{i}') for i in range(max(by_index) + 1))
 
 
 def _is_index(key: object) -> bool:
@@ -194,7 +189,3 @@ def _literal(text: str) -> Any:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     return None
-
-
-def _listed(ports: Sequence[Port]) -> str:
-    return ', '.join(str(port) for port in ports) or 'none'

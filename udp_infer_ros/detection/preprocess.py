@@ -17,44 +17,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from udp_infer_ros.detection.families import Preprocessing
 from udp_infer_ros.detection.letterbox import Letterbox
+from udp_infer_ros.detection.model_file import ImageInput
 from udp_infer_ros.frame import BgrImage
 
 PAD = 114
 """The grey that YOLO trainers pad with, 0..255."""
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What the network wants to see."""
-
-    width: int
-    height: int
-    dtype: np.dtype[Any] = np.dtype(np.float32)
-    channels_last: bool = False
-    """(1, height, width, 3) instead of (1, 3, height, width)."""
-    resize: str = 'letterbox'
-    """letterbox, letterbox_top_left (pads right and below), or stretch."""
-    color: str = 'rgb'
-    """rgb or bgr."""
-    scale: float = 1.0 / 255.0
-    """Pixels are multiplied by this first,"""
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """then this is subtracted, per channel in the order of `color`,"""
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """and the rest is divided by this."""
-
-    def letterbox(self, image_size: tuple[int, int]) -> Letterbox:
-        """Place an image of (width, height) pixels in this input."""
-        return Letterbox.fit(
-            image_size, (self.width, self.height), keep_aspect=self.resize != 'stretch',
-            centre=self.resize == 'letterbox')
 
 
 class Preprocessor:
@@ -64,19 +38,22 @@ class Preprocessor:
     Fresh buffers of this size cost more (page faults) than the arithmetic on them, so the
     tensor is kept, its padding is written once, and each image overwrites only its own part.
     The tensor belongs to this object: use it before the next call.
+
+    :param target: the network's input; one of uint8 takes the pixels as they are.
+    :param how: what the network's trainers did to an image.
     """
 
-    def __init__(self, spec: InputSpec) -> None:
-        self.spec = spec
-        self._gain = np.array(
-            [spec.scale / std for std in spec.std], dtype=np.float32)
+    def __init__(self, target: ImageInput, how: Preprocessing) -> None:
+        self._target = target
+        self._how = how
+        self._gain = np.array([1.0 / std for std in how.std], dtype=np.float32)
         self._offset = np.array(
-            [-mean / std for mean, std in zip(spec.mean, spec.std)], dtype=np.float32)
-        shape = (spec.height, spec.width, 3) if spec.channels_last else (
-            3, spec.height, spec.width)
-        self._tensor: NDArray[Any] = np.empty((1, *shape), dtype=spec.dtype)
-        planes = self._tensor[0]
-        self._planes = planes.transpose(2, 0, 1) if spec.channels_last else planes
+            [-mean / std for mean, std in zip(how.mean, how.std)], dtype=np.float32)
+        height, width = target.size.height, target.size.width
+        shape = (height, width, 3) if target.channels_last else (3, height, width)
+        image: NDArray[Any] = np.empty(shape, dtype=target.dtype)
+        self._tensor = image[np.newaxis] if target.batched else image
+        self._planes = image.transpose(2, 0, 1) if target.channels_last else image
         self._letterbox: Letterbox | None = None
         self._resized: BgrImage = np.empty((0, 0, 3), dtype=np.uint8)
 
@@ -96,12 +73,15 @@ class Preprocessor:
         columns = slice(box.left, box.left + box.width)
         planes: Sequence[Any] = cv2.split(self._resized)
         for channel in range(3):
-            pixels = planes[2 - channel if self.spec.color == 'rgb' else channel]
+            pixels = planes[2 - channel if self._how.color == 'rgb' else channel]
             self._write(channel, pixels, self._planes[channel, rows, columns])
         return self._tensor, box
 
     def _begin(self, image_size: tuple[int, int]) -> Letterbox:
-        box = self._letterbox = self.spec.letterbox(image_size)
+        size = self._target.size
+        box = self._letterbox = Letterbox.fit(
+            image_size, (size.width, size.height), keep_aspect=self._how.resize != 'stretch',
+            centre=self._how.resize == 'letterbox')
         self._resized = np.empty((box.height, box.width, 3), dtype=np.uint8)
         pad = np.full((1, 1), PAD, dtype=np.uint8)
         for channel in range(3):

@@ -1,0 +1,490 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Every family is recognised and decoded: known objects come out of the family's own arithmetic.
+
+Each encoder below writes objects the way a network of that family does; it is the reference that
+the decoders are held against.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import importlib.util
+from pathlib import Path
+
+from helpers import write_model
+import numpy as np
+from onnx import TensorProto
+import pytest
+from udp_infer_ros.detection import detector as detector_module
+from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.families import FAMILIES
+from udp_infer_ros.detection.letterbox import Letterbox
+from udp_infer_ros.errors import ModelError
+from udp_infer_ros.settings import DetectSettings, ModelSettings, PARAMETERS
+
+WIDTH, HEIGHT = 320, 192
+CLASSES = 3
+LABELS = ('person', 'car', 'dog')
+METADATA = {'names': str(dict(enumerate(LABELS)))}
+STRIDES = (8, 16, 32)
+MANY = 320
+
+
+@dataclass
+class Scene:
+    """Objects in pixels of the input."""
+
+    xyxy: np.ndarray
+    scores: np.ndarray
+    class_ids: np.ndarray
+
+    def __len__(self):
+        return len(self.scores)
+
+    @property
+    def cxcywh(self):
+        """Give centre and size."""
+        size = self.xyxy[:, 2:] - self.xyxy[:, :2]
+        return np.hstack((self.xyxy[:, :2] + size / 2, size))
+
+    @property
+    def fractions(self):
+        """Give centre and size as fractions of the input."""
+        return self.cxcywh / (WIDTH, HEIGHT, WIDTH, HEIGHT)
+
+
+def scene(count, seed=1):
+    """Lay out objects that do not touch each other, all over the input."""
+    random = np.random.default_rng(seed)
+    places = random.permutation(MANY)[:count]
+    corner = np.stack((places % 20 * 16.0, places // 20 * 12.0), axis=1)
+    corner += random.uniform(0.2, 3, (count, 2))
+    # Larger than the finest stride, so that a cell's corner lies in each.
+    size = random.uniform(8.2, (12, 8.8), (count, 2))
+    return Scene(
+        np.hstack((corner, corner + size)), random.permutation(np.linspace(0.45, 0.95, count)),
+        random.integers(0, CLASSES, count))
+
+
+def cells(strides=STRIDES):
+    """List column, row and stride of every cell, one at a time."""
+    return np.array([
+        (column, row, stride) for stride in strides
+        for row in range(-(-HEIGHT // stride)) for column in range(-(-WIDTH // stride))])
+
+
+def some_rows(total, count):
+    """Choose the rows that hold the objects."""
+    return np.random.default_rng(2).permutation(total)[:count]
+
+
+def one_hot(objects, value=None):
+    """Give (n, classes) with each object's score at its class."""
+    table = np.zeros((len(objects), CLASSES))
+    table[np.arange(len(objects)), objects.class_ids] = objects.scores if value is None else value
+    return table
+
+
+def yolo(objects):
+    total = len(cells())
+    table = np.zeros((1, 4 + CLASSES, total))
+    rows = some_rows(total, len(objects))
+    table[0, :4, rows] = objects.cxcywh
+    table[0, 4:, rows] = one_hot(objects)
+    return [table]
+
+
+def yolov5(objects):
+    total = 3 * len(cells())
+    table = np.zeros((1, total, 5 + CLASSES))
+    rows = some_rows(total, len(objects))
+    table[0, rows, :4] = objects.cxcywh
+    table[0, rows, 4] = np.sqrt(objects.scores)
+    table[0, rows, 5:] = one_hot(objects, np.sqrt(objects.scores))
+    return [table]
+
+
+def yolov6(objects):
+    total = len(cells())
+    table = np.zeros((1, total, 5 + CLASSES))
+    table[0, :, 4] = 1.0
+    rows = some_rows(total, len(objects))
+    table[0, rows, :4] = objects.cxcywh
+    table[0, rows, 5:] = one_hot(objects)
+    return [table]
+
+
+def yolox(objects):
+    grid = cells()
+    table = np.random.default_rng(3).normal(0, 0.5, (1, len(grid), 5 + CLASSES))
+    table[0, :, 4:] = 0.01
+    for found, box, score, label in zip(
+            some_rows(len(grid), len(objects)), objects.cxcywh, objects.scores,
+            objects.class_ids):
+        column, row, stride = grid[found]
+        table[0, found, :4] = (
+            box[0] / stride - column, box[1] / stride - row, np.log(box[2] / stride),
+            np.log(box[3] / stride))
+        table[0, found, 4] = np.sqrt(score)
+        table[0, found, 5 + label] = np.sqrt(score)
+    return [table]
+
+
+def yolox_decoded(objects):
+    grid = cells()
+    table = np.full((1, len(grid), 5 + CLASSES), 0.01)
+    table[0, :, :2] = grid[:, :2] * grid[:, 2:]
+    table[0, :, 2:4] = grid[:, 2:]
+    rows = some_rows(len(grid), len(objects))
+    table[0, rows, :4] = objects.cxcywh
+    table[0, rows, 4] = np.sqrt(objects.scores)
+    table[0, rows, 5:] = one_hot(objects, np.sqrt(objects.scores))
+    return [table]
+
+
+def nanodet(objects):
+    grid = cells((8, 16, 32, 64))
+    table = np.zeros((1, len(grid), CLASSES + 32))
+    taken = set()
+    for box, score, label in zip(objects.xyxy, objects.scores, objects.class_ids):
+        centre = (box[:2] + box[2:]) / 2
+        fine = np.flatnonzero(grid[:, 2] == 8)
+        distance = np.abs(grid[fine, :2] * 8 - centre).sum(axis=1)
+        found = next(i for i in fine[np.argsort(distance)] if i not in taken)
+        taken.add(found)
+        point = grid[found, :2] * 8
+        table[0, found, label] = score
+        logits = np.full((4, 8), -50.0)
+        for side, pixels in enumerate((*(point - box[:2]), *(box[2:] - point))):
+            # Between two bins, so that the mean of the distribution is the distance.
+            strides = pixels / 8
+            low = int(np.clip(np.floor(strides), 0, 6))
+            logits[side, low] = np.log(max(low + 1 - strides, 1e-20))
+            logits[side, low + 1] = np.log(max(strides - low, 1e-20))
+        table[0, found, CLASSES:] = logits.ravel()
+    return [table]
+
+
+def end2end(objects):
+    table = np.zeros((1, MANY + 10, 6))
+    table[0, :len(objects)] = np.column_stack((objects.xyxy, objects.scores, objects.class_ids))
+    return [table]
+
+
+def yolov7_end2end(objects):
+    return [np.column_stack((
+        np.zeros(len(objects)), objects.xyxy, objects.class_ids, objects.scores))]
+
+
+def queries(objects, columns):
+    """Give as many queries as there may be, the rest of them empty."""
+    table = np.full((1, MANY + 10, columns), 0.0)
+    table[0, :, :4] = 0.001
+    table[0, :len(objects), :4] = objects.fractions
+    return table
+
+
+def ultralytics_rtdetr(objects):
+    table = queries(objects, 6)
+    table[0, :len(objects), 4], table[0, :len(objects), 5] = objects.scores, objects.class_ids
+    return [table]
+
+
+def ultralytics_rtdetr_scores(objects):
+    table = queries(objects, 4 + CLASSES)
+    table[0, :len(objects), 4:] = one_hot(objects)
+    return [table]
+
+
+def rtdetr(objects):
+    labels = np.zeros((1, MANY + 10), dtype=np.int64)
+    boxes, scores = np.zeros((1, MANY + 10, 4)), np.zeros((1, MANY + 10))
+    labels[0, :len(objects)] = objects.class_ids
+    boxes[0, :len(objects)], scores[0, :len(objects)] = objects.xyxy, objects.scores
+    return [labels, boxes, scores]
+
+
+def sigmoid_logits(objects, columns=CLASSES):
+    """Give (1, queries, columns) whose sigmoid is each object's score at its class."""
+    logits = np.full((1, MANY + 10, columns), -9.0)
+    logits[0, np.arange(len(objects)), objects.class_ids] = np.log(
+        objects.scores / (1 - objects.scores))
+    return logits
+
+
+def rfdetr(objects):
+    return [queries(objects, 4), sigmoid_logits(objects, CLASSES + 1)]
+
+
+def hf_rtdetr(objects):
+    return [sigmoid_logits(objects), queries(objects, 4)]
+
+
+def detr(objects):
+    logits = np.zeros((1, MANY + 10, CLASSES + 1))
+    logits[0, :, CLASSES] = 9.0
+    for i, (score, label) in enumerate(zip(objects.scores, objects.class_ids)):
+        rest = (1 - score) / CLASSES
+        logits[0, i] = np.log(rest)
+        logits[0, i, label] = np.log(score)
+    return [logits, queries(objects, 4)]
+
+
+def paddle(objects):
+    table = np.full((MANY + 10, 6), -1.0)
+    table[:len(objects)] = np.column_stack((objects.class_ids, objects.scores, objects.xyxy))
+    return [table, np.array([len(objects)], dtype=np.int64)]
+
+
+def mmdeploy(objects):
+    return [np.column_stack((objects.xyxy, objects.scores))[None],
+            objects.class_ids[None].astype(np.int64)]
+
+
+def torchvision(objects):
+    return [objects.xyxy, objects.class_ids.astype(np.int64), objects.scores]
+
+
+def tensorflow(objects):
+    boxes = np.zeros((1, MANY + 10, 4))
+    scores, labels = np.zeros((1, MANY + 10)), np.ones((1, MANY + 10))
+    boxes[0, :len(objects)] = (objects.xyxy / (WIDTH, HEIGHT, WIDTH, HEIGHT))[:, (1, 0, 3, 2)]
+    scores[0, :len(objects)], labels[0, :len(objects)] = objects.scores, objects.class_ids
+    return [boxes, labels, scores, np.array([len(objects)], dtype=np.float32)]
+
+
+@dataclass
+class Export:
+    """How a tool writes a family to a file."""
+
+    encode: Callable
+    outputs: tuple = ('output0',)
+    input_name: str = 'images'
+    input_type: int = TensorProto.FLOAT
+    input_shape: tuple = (1, 3, HEIGHT, WIDTH)
+    size_inputs: dict = field(default_factory=dict)
+    metadata: dict = field(default_factory=lambda: METADATA)
+    labels: tuple = ()
+
+    def write(self, path, objects):
+        """Write the file."""
+        return write_model(
+            path, *self.encode(objects), input_shape=self.input_shape, metadata=self.metadata,
+            input_type=self.input_type, output_names=self.outputs, input_name=self.input_name,
+            size_inputs=self.size_inputs)
+
+
+INT64 = TensorProto.INT64
+FLOAT = TensorProto.FLOAT
+EXPORTS = {
+    'yolo': Export(yolo),
+    'yolov5': Export(yolov5),
+    'yolov6': Export(yolov6, outputs=('outputs',)),
+    'yolox': Export(yolox, outputs=('output',)),
+    'yolox_decoded': Export(yolox_decoded, outputs=('output',)),
+    'nanodet': Export(nanodet, outputs=('output',), input_name='data'),
+    'end2end': Export(end2end),
+    'yolov7_end2end': Export(yolov7_end2end, outputs=('output',)),
+    'rtdetr': Export(
+        rtdetr, ('labels', 'boxes', 'scores'), size_inputs={'orig_target_sizes': (INT64, (1, 2))}),
+    'ultralytics_rtdetr': Export(
+        ultralytics_rtdetr, metadata={**METADATA, 'head': 'RTDETRDecoder'}),
+    'ultralytics_rtdetr_scores': Export(ultralytics_rtdetr_scores),
+    'rfdetr': Export(rfdetr, ('dets', 'labels'), 'input'),
+    'hf_rtdetr': Export(
+        hf_rtdetr, ('logits', 'pred_boxes'), 'pixel_values', metadata={}, labels=LABELS),
+    'detr': Export(
+        detr, ('logits', 'pred_boxes'), 'pixel_values', metadata={}, labels=LABELS,
+        size_inputs={'pixel_mask': (INT64, (1, HEIGHT, WIDTH))}),
+    'paddle': Export(
+        paddle, ('multiclass_nms3_0.tmp_0', 'multiclass_nms3_0.tmp_2'), 'image', size_inputs={
+            'scale_factor': (FLOAT, (1, 2)), 'im_shape': (FLOAT, (1, 2))}),
+    'mmdeploy': Export(mmdeploy, ('dets', 'labels'), 'input'),
+    'torchvision': Export(
+        torchvision, ('boxes', 'labels', 'scores'), 'images', input_shape=(3, HEIGHT, WIDTH)),
+    'tensorflow': Export(
+        tensorflow, ('detection_boxes', 'detection_classes', 'detection_scores',
+                     'num_detections'),
+        'input_tensor', TensorProto.UINT8, (1, HEIGHT, WIDTH, 3)),
+}
+
+
+def load(path, export, **settings):
+    """Load an export."""
+    return Detector.load(ModelSettings(id=str(path), labels=export.labels, threads=1, **settings))
+
+
+def detect(detector, width, height, threshold=0.4, **settings):
+    """Run all three steps on a grey image."""
+    tensor, letterbox = detector.prepare(np.full((height, width, 3), 127, dtype=np.uint8))
+    outputs = detector.run(tensor)
+    return detector.read(
+        outputs, letterbox, DetectSettings(max_detections=1000, **settings), threshold=threshold)
+
+
+def expected(objects, family, width, height):
+    """Bring known objects into an image, clipped, highest score first."""
+    how = FAMILIES[family].preprocessing
+    box = Letterbox.fit(
+        (width, height), (WIDTH, HEIGHT), keep_aspect=how.resize != 'stretch',
+        centre=how.resize == 'letterbox')
+    xyxy = np.clip(box.undo(objects.xyxy), 0, (width, height, width, height))
+    seen = ((xyxy[:, 2:] - xyxy[:, :2]) > 0.01).all(axis=1)
+    order = [i for i in np.argsort(-objects.scores) if seen[i]]
+    return xyxy[order], objects.scores[order], objects.class_ids[order]
+
+
+def test_every_family_has_an_export_here_and_is_a_choice_of_the_parameter():
+    assert EXPORTS.keys() == FAMILIES.keys()
+    assert PARAMETERS['model.family'].choices == ('auto', *FAMILIES)
+
+
+@pytest.mark.parametrize('family', EXPORTS)
+@pytest.mark.parametrize('count, width, height', [
+    (12, WIDTH, HEIGHT), (12, 500, 333), (12, 75, 801), (0, 640, 480), (MANY, 1279, 717)])
+def test_known_objects_come_out(tmp_path, family, count, width, height):
+    objects = scene(count)
+    detector = load(EXPORTS[family].write(tmp_path / 'm.onnx', objects), EXPORTS[family])
+    assert detector.info.family == family
+    assert detector.info.labels in (LABELS, ('class_0', 'class_1', 'class_2'))
+    assert detector.info.preprocessing == FAMILIES[family].preprocessing
+    found = detect(detector, width, height)
+    xyxy, scores, class_ids = expected(objects, family, width, height)
+    assert len(found) == len(scores)
+    np.testing.assert_allclose(found.xyxy, xyxy.reshape(-1, 4), atol=0.5)
+    np.testing.assert_allclose(found.confidence, scores, atol=1e-4)
+    assert found.class_id.tolist() == class_ids.tolist()
+
+
+@pytest.mark.parametrize('family', [
+    'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet'])
+def test_a_garbage_frame_is_bounded_before_suppression(tmp_path, family, monkeypatch):
+    export = EXPORTS[family]
+    [table] = export.encode(scene(0))
+    garbage = np.random.default_rng(9).uniform(0.5, 1.0, table.shape)
+    if family in ('yolo', 'yolov5', 'yolov6', 'yolox_decoded'):
+        boxes = garbage[:, :4] if family == 'yolo' else garbage[:, :, :4].swapaxes(1, 2)
+        boxes *= 200
+    path = write_model(
+        tmp_path / 'm.onnx', garbage, input_shape=export.input_shape, metadata=export.metadata,
+        output_names=export.outputs, input_name=export.input_name)
+    detector = load(path, export, family=family)
+    entered = []
+    suppress = detector_module.non_max_suppression
+
+    def watched(xyxy, *arguments, **keywords):
+        entered.append(len(xyxy))
+        return suppress(xyxy, *arguments, **keywords)
+    monkeypatch.setattr(detector_module, 'non_max_suppression', watched)
+    found = detect(detector, WIDTH, HEIGHT, threshold=0.1, max_candidates=200)
+    assert entered == [200] and 0 < len(found) <= 200
+
+
+@pytest.mark.parametrize('family', EXPORTS)
+def test_numbers_that_are_none_never_leave_the_detector(tmp_path, family):
+    export = EXPORTS[family]
+    tables = export.encode(scene(30))
+    for table in tables:
+        if table.dtype.kind == 'f' and table.size:
+            table[np.random.default_rng(1).random(table.shape) < 0.2] = np.nan
+    path = write_model(
+        tmp_path / 'm.onnx', *tables, input_shape=export.input_shape, metadata=export.metadata,
+        input_type=export.input_type, output_names=export.outputs, input_name=export.input_name,
+        size_inputs=export.size_inputs)
+    found = detect(load(path, export, family=family), 500, 333)
+    assert np.isfinite(found.xyxy).all() and np.isfinite(found.confidence).all()
+
+
+@pytest.mark.parametrize('input_type, input_shape', [
+    (TensorProto.FLOAT16, (1, 3, HEIGHT, WIDTH)),
+    (TensorProto.UINT8, (1, HEIGHT, WIDTH, 3)),
+    (TensorProto.FLOAT, ('batch', 3, HEIGHT, WIDTH)),
+    (TensorProto.FLOAT, (1, 3, 'height', 'width')),
+    (TensorProto.FLOAT, ('batch', 'channels', 'height', 'width')),
+])
+def test_inputs_of_other_types_orders_and_dynamic_sizes_work(tmp_path, input_type, input_shape):
+    export = Export(
+        yolo, input_type=input_type, input_shape=input_shape,
+        metadata={**METADATA, 'imgsz': f'[{HEIGHT}, {WIDTH}]'})
+    objects = scene(12)
+    detector = load(export.write(tmp_path / 'm.onnx', objects), export)
+    assert (detector.info.input_width, detector.info.input_height) == (WIDTH, HEIGHT)
+    assert len(detect(detector, 500, 333)) == len(expected(objects, 'yolo', 500, 333)[1])
+
+
+def test_a_network_for_one_class_that_was_never_taught_its_class_score_still_scores(tmp_path):
+    total = 3 * len(cells())
+    table = np.zeros((1, total, 6))
+    table[0, :, 5] = 0.5
+    table[0, 7, :5] = (100, 100, 20, 20, 0.8)
+    path = write_model(
+        tmp_path / 'm.onnx', table, input_shape=(1, 3, HEIGHT, WIDTH),
+        metadata={'names': "['face']"})
+    detector = Detector.load(ModelSettings(id=str(path)))
+    assert detector.info.family == 'yolov5'
+    np.testing.assert_allclose(detect(detector, WIDTH, HEIGHT).confidence, [0.8], atol=1e-6)
+
+
+def test_a_query_may_be_two_classes_where_the_tool_says_so(tmp_path):
+    objects = scene(1)
+    dets, labels = rfdetr(objects)
+    labels[0, 0, :CLASSES] = (2.0, 1.0, -9.0)
+    path = write_model(
+        tmp_path / 'm.onnx', dets, labels, input_shape=(1, 3, HEIGHT, WIDTH),
+        output_names=('dets', 'labels'), input_name='input')
+    found = detect(Detector.load(ModelSettings(id=str(path))), WIDTH, HEIGHT)
+    assert found.class_id.tolist() == [0, 1]
+
+
+def test_the_background_of_rf_detr_is_no_object(tmp_path):
+    dets, labels = rfdetr(scene(1))
+    labels[0, 5, CLASSES] = 5.0
+    export = EXPORTS['rfdetr']
+    path = write_model(
+        tmp_path / 'm.onnx', dets, labels, input_shape=export.input_shape,
+        output_names=export.outputs, input_name='input', metadata=METADATA)
+    assert len(detect(load(path, export), WIDTH, HEIGHT)) == 1
+
+
+def test_an_ambiguous_file_is_refused_with_the_candidates_named(tmp_path):
+    export = Export(hf_rtdetr, ('logits', 'pred_boxes'), 'pixel_values', metadata={})
+    with pytest.raises(ModelError) as caught:
+        load(export.write(tmp_path / 'm.onnx', scene(5)), export)
+    assert str(caught.value).endswith(
+        'has outputs that could be of several families: logits (1, 330, 3), pred_boxes '
+        '(1, 330, 4); set model.family to one of hf_rtdetr, detr, or name the classes in '
+        'model.labels')
+
+
+def test_yolo_nas_is_not_taken_for_yolov7(tmp_path):
+    export = Export(yolov7_end2end, ('graph2_flat_predictions',), 'input')
+    with pytest.raises(ModelError, match='has outputs of an unknown layout'):
+        load(export.write(tmp_path / 'm.onnx', scene(5)), export)
+
+
+def test_a_network_that_wants_something_unknown_is_refused(tmp_path):
+    export = Export(yolo, size_inputs={'camera_matrix': (FLOAT, (3, 3))})
+    with pytest.raises(ModelError, match='must have one input for an image, but has images .*'
+                                         'camera_matrix'):
+        load(export.write(tmp_path / 'm.onnx', scene(5)), export)
+
+
+def test_the_readme_has_a_row_for_every_family():
+    root = Path(__file__).resolve().parents[2]
+    spec = importlib.util.spec_from_file_location('write_docs', root / 'dev' / 'write_docs.py')
+    docs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(docs)
+    assert docs.families_table() in (root / 'README.md').read_text(encoding='utf-8')

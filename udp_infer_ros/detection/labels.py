@@ -1,0 +1,96 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the classes are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import json
+from pathlib import Path
+
+from udp_infer_ros.detection.model_file import names_in_order
+from udp_infer_ros.errors import ModelError
+import yaml
+
+SUFFIXES = ('.txt', '.names', '.yaml', '.yml', '.json')
+COCO_SLOTS = 91
+"""Numbers of the COCO categories, 0 to 90, some of them unused."""
+
+
+def configured_labels(values: Sequence[str]) -> tuple[str, ...]:
+    """
+    Read `model.labels`.
+
+    :param values: the names themselves, or one path of a text file (a name a line) or of a YAML
+        or JSON file (a list or dict of names, alone or under `names`).
+    :raises ModelError: if the file cannot be read or has no names.
+    """
+    if len(values) != 1 or Path(values[0]).suffix not in SUFFIXES:
+        return tuple(values)
+    path = Path(values[0]).expanduser()
+    try:
+        names = _read(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ModelError(
+            'model.labels', str(path), f'cannot be read: {error}',
+            'give the path of a file with class names, or the names') from error
+    if not names:
+        raise ModelError(
+            'model.labels', str(path), 'must hold class names',
+            'write one a line, or a list or dict of them, by itself or under names')
+    return names
+
+
+def label_classes(
+    name: str, configured: Sequence[str], in_file: Sequence[str], class_count: int | None, *,
+    spare_class: bool,
+) -> tuple[str, ...]:
+    """
+    Name the classes of a network.
+
+    :param name: `model.id`, for errors.
+    :param configured: names from `model.labels`; they win over
+    :param in_file: those in the file's metadata.
+    :param class_count: how many classes the network has, if its outputs say so.
+    :param spare_class: the last of them may be the background.
+    :return: a name per class, `class_<index>` where nobody has named them; empty if even their
+        number is not known.
+    :raises ModelError: if there are not as many names as the network has classes.
+    """
+    labels = tuple(configured) or tuple(in_file)
+    if class_count is None:
+        return labels
+    allowed = {class_count, class_count - 1} if spare_class else {class_count}
+    if len(labels) in allowed:
+        return labels
+    if not labels:
+        # The original COCO checkpoints of RF-DETR use every slot; all others spare the last.
+        spare = spare_class and class_count != COCO_SLOTS
+        return tuple(f'class_{i}' for i in range(class_count - spare))
+    parameter, value, verb = (
+        ('model.labels', list(configured), 'has') if configured else ('model.id', name, 'names'))
+    raise ModelError(
+        parameter, value, f'{verb} {len(labels)} classes, but the network has {class_count}',
+        f'give {class_count} names in model.labels')
+
+
+def _read(path: Path) -> tuple[str, ...]:
+    text = path.read_text(encoding='utf-8')
+    if path.suffix in ('.txt', '.names'):
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+    tree = json.loads(text) if path.suffix == '.json' else yaml.safe_load(text)
+    if isinstance(tree, dict) and 'names' in tree:
+        tree = tree['names']
+    return names_in_order(tree)
