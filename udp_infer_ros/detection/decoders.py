@@ -32,7 +32,7 @@ Outputs = Mapping[str, NDArray[Any]]
 """The network's outputs by name, in their order."""
 Floats = NDArray[np.float32]
 NANODET_BINS = 8
-"""`reg_max + 1` of NanoDet: the distances to the four sides are distributions over so many bins."""
+"""`reg_max + 1` of NanoDet: the distances to the four sides are distributions over so many."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ PROVIDERS = {
 }
 """`model.device` to providers; the first is the device, the others take what it cannot run."""
 INSTALL = {
-    'cuda': "install onnxruntime-gpu in place of onnxruntime, with NVIDIA's driver, CUDA and cuDNN",
+    'cuda': 'install onnxruntime-gpu in place of onnxruntime, with CUDA and cuDNN',
     'tensorrt': 'install onnxruntime-gpu in place of onnxruntime, and TensorRT',
     'openvino': 'install onnxruntime-openvino in place of onnxruntime',
 }

@@ -15,8 +15,8 @@
 """
 The families of detectors that people export, and how a file is told to be one of them.
 
-A new family is one function in decoders.py and one row in FAMILIES; the README's table is made from
-these rows.
+A new family is one function in decoders.py and one row in FAMILIES; the README's table is made
+from these rows.
 """
 
 from __future__ import annotations

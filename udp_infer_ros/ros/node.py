@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -37,6 +38,7 @@ from rclpy.executors import (
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
+from udp_infer_ros.detection.describe import describe_model
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.errors import UdpInferError
 from udp_infer_ros.log import Throttle
@@ -282,6 +284,9 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is told to end; return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if '--describe-model' in words:
+        return describe(words)
     try:
         # rclpy's own handlers take the context away at once, under the feet of the worker.
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
@@ -308,6 +313,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+    return 0
+
+
+def describe(words: Sequence[str]) -> int:
+    """Tell what the node would do with a model; return the exit code. Needs no ROS graph."""
+    parser = argparse.ArgumentParser(prog='udp_infer')
+    parser.add_argument(
+        '--describe-model', metavar='ID', required=True, help='as in the parameter model.id')
+    try:
+        print(describe_model(parser.parse_args(words).describe_model))
+    except UdpInferError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

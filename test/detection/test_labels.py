@@ -1,0 +1,79 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Class names come from the parameter, a file, or the model."""
+
+import pytest
+from udp_infer_ros.detection.labels import configured_labels, label_classes
+from udp_infer_ros.errors import ModelError
+
+
+@pytest.mark.parametrize('name, text', [
+    ('a.txt', 'person\n\n car \n'),
+    ('a.names', 'person\ncar'),
+    ('a.yaml', 'names: [person, car]'),
+    ('a.yml', '{0: person, 1: car}'),
+    ('a.yaml', 'path: x\nnames:\n  0: person\n  1: car\n'),
+    ('a.json', '["person", "car"]'),
+    ('a.json', '{"names": {"0": "person", "1": "car"}}'),
+])
+def test_names_are_read_from_text_yaml_and_json(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    assert configured_labels([str(path)]) == ('person', 'car')
+
+
+def test_names_may_be_given_as_they_are():
+    assert configured_labels(['person', 'car']) == ('person', 'car')
+    assert configured_labels(['person']) == ('person',)
+    assert configured_labels([]) == ()
+
+
+@pytest.mark.parametrize('name, text, rule', [
+    ('a.txt', None, 'cannot be read: '),
+    ('a.txt', ' \n', 'must hold class names'),
+    ('a.yaml', 'names: [', 'cannot be read: '),
+    ('a.json', '{', 'cannot be read: '),
+    ('a.yaml', 'nc: 3', 'must hold class names'),
+    ('a.yaml', '!!python/object/apply:os.system [false]', 'cannot be read: '),
+])
+def test_a_file_without_names_is_refused(tmp_path, name, text, rule):
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ModelError) as caught:
+        configured_labels([str(path)])
+    assert str(caught.value).startswith(f'model.labels = {str(path)!r}: {rule}')
+
+
+@pytest.mark.parametrize('configured, in_file, count, spare, expected', [
+    ((), ('a', 'b'), 2, False, ('a', 'b')),
+    (('x', 'y'), ('a', 'b'), 2, False, ('x', 'y')),
+    ((), (), 2, False, ('class_0', 'class_1')),
+    ((), (), None, False, ()),
+    (('x',), (), None, False, ('x',)),
+    ((), ('a', 'b'), 3, True, ('a', 'b')),
+    ((), ('a', 'b'), 2, True, ('a', 'b')),
+    ((), (), 3, True, ('class_0', 'class_1')),
+    ((), (), 91, True, tuple(f'class_{i}' for i in range(91))),
+])
+def test_every_class_gets_a_name(configured, in_file, count, spare, expected):
+    assert label_classes('m', configured, in_file, count, spare_class=spare) == expected
+
+
+def test_names_of_another_number_than_classes_are_refused():
+    with pytest.raises(ModelError, match=r"model.labels = \['a'\]: has 1 classes, but the netw"):
+        label_classes('m', ('a',), ('a', 'b'), 2, spare_class=False)
+    with pytest.raises(ModelError, match="model.id = 'm': names 3 classes, but the network has 2"):
+        label_classes('m', (), ('a', 'b', 'c'), 2, spare_class=False)
