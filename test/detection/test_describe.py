@@ -14,9 +14,6 @@
 
 """What the node would do with a model is told without a ROS graph."""
 
-import subprocess
-import sys
-
 from helpers import write_model, yolo_table
 import pytest
 from udp_infer_ros.detection.describe import describe_model
@@ -40,16 +37,3 @@ def test_a_model_is_described_line_by_line(tmp_path):
 def test_a_model_that_the_node_would_refuse_is_refused(tmp_path):
     with pytest.raises(ModelError):
         describe_model(str(tmp_path / 'none.onnx'))
-
-
-@pytest.mark.parametrize('model, code', [('nanodet_g_416', 0), ('/no/such.onnx', 1)])
-def test_the_command_describes_a_model_and_says_by_its_exit_code_if_it_is_good(model, code):
-    pytest.importorskip('rclpy')
-    command = 'import sys; from udp_infer_ros.ros.node import main; sys.exit(main())'
-    done = subprocess.run(
-        [sys.executable, '-c', command, '--describe-model', model], capture_output=True,
-        text=True, timeout=60)
-    assert done.returncode == code
-    assert 'Traceback' not in done.stderr
-    assert ('family   yolo' in done.stdout) == (code == 0)
-    assert ("model.id = '/no/such.onnx'" in done.stderr) == (code == 1)

@@ -231,7 +231,8 @@ def test_labels_and_model_are_told_to_whoever_comes_late(make_bench):
     assert [(item.class_id, item.class_name) for item in late[0].class_map] == [
         (0, 'person'), (1, 'car'), (2, 'dog')]
     assert late[0].threshold == pytest.approx(0.4)
-    assert bench.infos[0].method.startswith('three: yolo, 3 classes, input 64 x 64 letterbox')
+    assert bench.infos[0].method.startswith('three: yolo (')
+    assert '3 classes, input 64 x 64 RGB 0..1, letterbox, CPUExecutionP' in bench.infos[0].method
     assert bench.infos[0].database_location == '/udp_infer/label_info'
 
 

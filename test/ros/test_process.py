@@ -145,3 +145,13 @@ def test_a_signal_ends_it_within_two_seconds_with_exit_code_0(number, uri, clip,
     assert process.returncode == 0, rest
     assert time.monotonic() - begin_s < 2.0
     assert not re.search('Traceback|ERROR|WARN|left behind', rest), rest
+
+
+@pytest.mark.parametrize('model, code', [('nanodet_g_416', 0), ('/no/such.onnx', 1)])
+def test_a_model_is_described_without_a_ros_graph(model, code):
+    done = subprocess.run(
+        [*COMMAND[:-1], '--describe-model', model], capture_output=True, text=True, timeout=40)
+    assert done.returncode == code
+    assert 'Traceback' not in done.stderr
+    assert ('family   yolo' in done.stdout) == (code == 0)
+    assert ("model.id = '/no/such.onnx'" in done.stderr) == (code == 1)
