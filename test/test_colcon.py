@@ -93,7 +93,7 @@ def test_an_executable_is_where_ros2_run_looks_and_starts(workspace, name, argum
     assert os.access(workspace / path, os.X_OK)
     # with the workspace sourced, as a user has it
     result = subprocess.run(['bash', '-c', f'source install/setup.bash && {path} {argument}'],
-                            cwd=workspace, env=env, text=True, stdin=subprocess.DEVNULL, timeout=60,
+                            cwd=workspace, text=True, stdin=subprocess.DEVNULL, timeout=60,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert words in result.stdout
     assert 'ImportError' not in result.stdout
