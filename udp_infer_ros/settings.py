@@ -273,7 +273,13 @@ class UdpSettings:
     """Who is told by UDP, and in which form."""
 
     targets: tuple[str, ...] = _param(('127.0.0.1:37020',), (
-        'host:port of each receiver, a broadcast address included. Empty: no datagrams.'),
+        'host:port of each receiver: a machine, a broadcast address or a multicast group, IPv4 or '
+        '[IPv6]. Empty: no datagrams.'),
+        live=True)
+    multicast_ttl: int = _param(
+        1, 'Routers that a multicast datagram may pass, plus 1.', low=0, high=255, live=True)
+    interface: str = _param('', (
+        'Network interface for multicast, e.g. eth0. Empty: the one that the system chooses.'),
         live=True)
     payload: str = _param('full', (
         "full: Roboflow's keys and an object udp_infer with time stamps, sequence number, "

@@ -84,6 +84,8 @@ class Snapshot:
     dropped: Mapping[str, int]
     errors: Mapping[str, int]
     """Failures that lost no frame, by output, e.g. `udp 10.0.0.7:37020`."""
+    sent: Mapping[str, int]
+    """Datagrams sent, by target."""
     offered_hz: float
     processed_hz: float
     latency_ms: Mapping[str, Percentiles]
@@ -103,6 +105,7 @@ class Stats:
         self._processed = 0
         self._dropped: Counter[str] = Counter({cause.value: 0 for cause in Drop})
         self._errors: Counter[str] = Counter()
+        self._sent: Counter[str] = Counter()
         self._offered_rate = Rate()
         self._processed_rate = Rate()
         self._latency_ms: dict[str, deque[float]] = {}
@@ -124,6 +127,11 @@ class Stats:
         """Count one failure that lost no frame."""
         with self._lock:
             self._errors[where] += 1
+
+    def sent(self, target: str) -> None:
+        """Count one datagram."""
+        with self._lock:
+            self._sent[target] += 1
 
     def processed(self, latency_ms: Mapping[str, float]) -> None:
         """Count one result, with its milliseconds by stage."""
@@ -148,4 +156,5 @@ class Stats:
                 latency_ms[stage] = Percentiles(round(p50_ms, 3), round(p95_ms, 3))
             return Snapshot(
                 self._offered, self._processed, dict(self._dropped), dict(self._errors),
+                dict(self._sent),
                 self._offered_rate.per_s(now_s), self._processed_rate.per_s(now_s), latency_ms)

@@ -174,7 +174,7 @@ def test_a_malformed_target_is_refused(text):
         resolve_targets([text])
     assert str(caught.value) == (
         f'udp.targets = [{text!r}]: {text!r} must be host:port with a port from 1 to 65535; '
-        "write '192.168.1.7:37020', for example")
+        "write '192.168.1.7:37020' or '[fd00::7]:37020', for example")
 
 
 def test_an_unknown_host_is_refused():

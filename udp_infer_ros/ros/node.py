@@ -42,7 +42,7 @@ from udp_infer_ros.detection.describe import describe_model
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.errors import UdpInferError
 from udp_infer_ros.log import Throttle
-from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput
+from udp_infer_ros.outputs.udp import check_interface, resolve_targets, UdpOutput
 from udp_infer_ros.pipeline import Pipeline
 from udp_infer_ros.ros import params
 from udp_infer_ros.ros.log_handler import RosLogHandler
@@ -138,6 +138,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         """Load the model, warm it up, open sockets and topics."""
         settings = self.settings
         targets = resolve_targets(settings.udp.targets)
+        check_interface(settings.udp.interface)
         begin_s = time.monotonic()
         self._detector = Detector.load(settings.model)
         self._pipeline = Pipeline(self._detector, settings, self.stats)
@@ -231,6 +232,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
             if self._detector is not None:
                 self._detector.class_ids(settings.detect.classes)
             targets = resolve_targets(settings.udp.targets)
+            check_interface(settings.udp.interface)
         except UdpInferError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self.settings = settings
