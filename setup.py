@@ -46,7 +46,7 @@ setup(
     entry_points={
         'console_scripts': [
             f'udp_infer = {NAME}.ros.node:main',
-            f'udp_infer_listen = {NAME}.listen:main',
+            f'udp_infer_listen = {NAME}.listen.command:main',
         ],
     },
 )

@@ -83,6 +83,14 @@ def test_the_core_can_be_imported_where_there_is_no_ros():
         [sys.executable, '-c', f'{block}; import {", ".join(names)}'], check=True, timeout=60)
 
 
-def test_the_listener_needs_the_standard_library_only():
-    allowed = sys.stdlib_module_names | {'udp_infer_ros'}
-    assert {name.partition('.')[0] for name in imports_of(PACKAGE / 'listen.py')} <= allowed
+def test_the_listener_needs_the_standard_library_and_at_most_rich():
+    allowed = sys.stdlib_module_names | {'udp_infer_ros', 'rich'}
+    for path in (PACKAGE / 'listen').glob('*.py'):
+        assert {name.partition('.')[0] for name in imports_of(path)} <= allowed
+
+
+def test_the_listener_can_be_imported_without_rich():
+    block = "import sys; sys.modules.update(dict.fromkeys(('rich', 'numpy', 'cv2')))"
+    subprocess.run(
+        [sys.executable, '-c', f'{block}; import udp_infer_ros.listen.command'], check=True,
+        timeout=60)

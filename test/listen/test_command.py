@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""udp_infer_listen shows what comes, and survives what strangers send."""
+"""udp_infer_listen, run as a command: what it prints and its exit codes."""
 
-import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -24,7 +24,6 @@ import time
 
 from helpers import make_result
 import pytest
-from udp_infer_ros.listen import describe
 from udp_infer_ros.outputs.payload import encode
 
 pytestmark = pytest.mark.timeout(30)
@@ -149,13 +148,97 @@ def test_a_port_that_is_taken_is_said_in_one_line():
             [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--port',
              str(port)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
-    assert done.stderr.startswith(f'--port = {port}: cannot listen there')
+    assert done.stderr.startswith(f'cannot listen on port {port}: ')
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_first_messages_of_udp_stream_are_understood():
-    old = {'frame_id': 3, 'image': {'width': 4, 'height': 4}, 'predictions': [
-        {'x': 1.0, 'y': 2.0, 'width': 3.0, 'height': 4.0, 'confidence': 0.5,
-         'class_name': 'ball'}]}
-    assert describe(json.loads(json.dumps(old)), 'a:1') == (
-        'a:1  frame 3  1 objects  [ball 0.50 at 1,2 3x4]')
+def test_parts_of_a_frame_are_joined_into_one_line():
+    listener = Listener('--count', '1', '--timeout', '10')
+    for data in encode(make_result(100), max_bytes=1400):
+        listener.sender.send(data)
+    code, lines, _ = listener.end()
+    assert code == 0 and ' 100 objects ' in lines[0]
+
+
+def test_what_is_recorded_can_be_shown_again(tmp_path):
+    path = tmp_path / 'night.jsonl'
+    listener = Listener('--count', '2', '--timeout', '10', '--record', str(path))
+    listener.sender.send(encode(make_result(2, seq=1))[0])
+    listener.sender.send(encode(make_result(3, seq=3))[0])
+    _, live, errors = listener.end()
+    assert '2 frames, 1 lost' in errors
+    again = subprocess.run(
+        [sys.executable, '-m', 'udp_infer_ros.listen', '--replay', str(path), '--validate'],
+        capture_output=True, text=True, timeout=20)
+    assert again.returncode == 0
+    assert again.stdout.splitlines() == live
+    assert '2 frames, 1 lost' in again.stderr
+
+
+@pytest.mark.parametrize('text, told', [
+    ('not json', 'line 1 is not one that --record wrote'),
+    ('{"received": 1}', 'line 1 is not one that --record wrote'),
+])
+def test_a_file_that_is_no_recording_is_refused(tmp_path, text, told):
+    path = tmp_path / 'x.jsonl'
+    path.write_text(text)
+    done = subprocess.run(
+        [sys.executable, '-m', 'udp_infer_ros.listen', '--replay', str(path)],
+        capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and told in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_a_message_that_is_not_as_the_schema_says_is_told_by_the_exit_code():
+    listener = Listener('--count', '2', '--timeout', '10', '--validate')
+    good = encode(make_result(1))[0]
+    listener.sender.send(good)
+    listener.sender.send(good.replace(b'"schema":1', b'"schema":2'))
+    code, _, errors = listener.end()
+    assert code == 3
+    assert 'message.udp_infer.schema must be 1' in errors
+
+
+def test_a_multicast_group_is_heard_on_loopback():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(
+            socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton('127.0.0.1'))
+        port = free_port()
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--multicast',
+             '239.7.7.7', '--port', str(port), '--count', '1', '--timeout', '10'],
+            stdout=subprocess.PIPE, text=True)
+        deadline_s = time.monotonic() + 10
+        while process.poll() is None and time.monotonic() < deadline_s:
+            sender.sendto(encode(make_result(1))[0], ('239.7.7.7', port))
+            time.sleep(0.05)
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 0 and '1 objects' in out
+
+
+def test_in_a_terminal_it_is_a_live_table(tmp_path):
+    pytest.importorskip('rich')
+    port = free_port()
+    primary, secondary = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--port',
+         str(port), '--count', '20', '--timeout', '10'],
+        stdout=secondary, stderr=subprocess.DEVNULL,
+        env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '160', 'LINES': '50'})
+    os.close(secondary)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        deadline_s = time.monotonic() + 15
+        seq = 0
+        while process.poll() is None and time.monotonic() < deadline_s:
+            seq += 1
+            sender.sendto(encode(make_result(2, seq=seq))[0], ('127.0.0.1', port))
+            time.sleep(0.05)
+    shown = b''
+    try:
+        while data := os.read(primary, 65536):
+            shown += data
+    except OSError:
+        pass  # The terminal is gone with the process.
+    os.close(primary)
+    assert process.wait(10) == 0
+    text = shown.decode()
+    assert 'person' in text and 'Hz' in text and '0.68' in text
