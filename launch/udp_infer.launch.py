@@ -14,6 +14,8 @@
 
 """Start one udp_infer node; `--show-args` lists what can be given."""
 
+from pathlib import Path
+
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -63,6 +65,13 @@ def generate_launch_description() -> LaunchDescription:
 
 def start_node(context: LaunchContext) -> list[Node]:
     """Make the node, with the arguments that were given and no others."""
+    params_file = LaunchConfiguration('params_file').perform(context)
+    if not Path(params_file).is_file():
+        raise FileNotFoundError(f'params_file = {params_file!r}: no such file')
+    # Only this node's logger: debug output of the middleware would drown it.
+    parts = [LaunchConfiguration(key).perform(context) for key in ('namespace', 'name')]
+    logger = '.'.join(part.strip('/').replace('/', '.') for part in parts if part.strip('/'))
+    level = LaunchConfiguration('log_level').perform(context)
     given = {
         name: text for name in (
             'image', 'source', 'model', 'udp_targets', 'autostart', 'use_sim_time')
@@ -84,7 +93,7 @@ def start_node(context: LaunchContext) -> list[Node]:
         name=LaunchConfiguration('name'),
         output='screen',
         emulate_tty=True,
-        parameters=[LaunchConfiguration('params_file'), overrides],
+        parameters=[params_file, overrides],
         remappings=[('image_raw', given['image'])] if 'image' in given else [],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        arguments=['--ros-args', '--log-level', f'{logger}:={level}'],
     )]

@@ -14,6 +14,8 @@
 
 """A frame becomes a result with everything in it, and settings change between frames."""
 
+from dataclasses import replace
+
 from helpers import make_frame, write_model, yolo_table
 import numpy as np
 import pytest
@@ -83,7 +85,7 @@ def test_ids_stay_from_frame_to_frame_and_after_a_reset_are_new(detector):
     pipeline = make_pipeline(detector)
 
     def ids(second):
-        frame = make_frame(stamp_ns=second * SECOND_NS // 10)
+        frame = make_frame(stamp_ns=SECOND_NS + second * SECOND_NS // 10)
         return [found.track_id for found in pipeline.process(frame).objects]
     assert ids(0) == ids(1) == [1, 2]
     pipeline.reset_tracker()
@@ -92,13 +94,37 @@ def test_ids_stay_from_frame_to_frame_and_after_a_reset_are_new(detector):
 
 def test_new_settings_hold_from_the_next_frame_on_and_tracks_go_on(detector):
     pipeline = make_pipeline(detector)
-    pipeline.process(make_frame(stamp_ns=0))
+    pipeline.process(make_frame(stamp_ns=1))
     pipeline.configure(Settings().with_values({'detect.confidence': 0.8}))
     result = pipeline.process(make_frame(stamp_ns=SECOND_NS // 10))
     assert [(found.class_name, found.track_id) for found in result.objects] == [('person', 1)]
     pipeline.configure(Settings().with_values({'detect.classes': ['car']}))
     result = pipeline.process(make_frame(stamp_ns=SECOND_NS // 5))
     assert [(found.class_name, found.track_id) for found in result.objects] == [('car', 2)]
+
+
+def test_frames_that_nobody_stamped_are_tracked_by_the_time_of_their_arrival(detector):
+    pipeline = make_pipeline(detector)
+
+    def ids(born_s):
+        frame = replace(make_frame(stamp_ns=0), born_s=born_s)
+        result = pipeline.process(frame)
+        assert result.frame.stamp_ns == 0
+        return [found.track_id for found in result.objects]
+    assert ids(100.0) == ids(100.1) == [1, 2]
+    assert ids(105.0) == [NO_TRACK, NO_TRACK], 'a gap longer than track.lost_s'
+    assert ids(105.1) == [3, 4]
+
+
+def test_after_a_gap_longer_than_the_memory_ids_are_new(detector):
+    pipeline = make_pipeline(detector)
+
+    def ids(time_s):
+        result = pipeline.process(make_frame(stamp_ns=round(time_s * SECOND_NS)))
+        return [found.track_id for found in result.objects]
+    assert ids(10.0) == ids(10.1) == ids(11.0) == [1, 2]
+    assert ids(12.1) == [NO_TRACK, NO_TRACK]
+    assert ids(12.2) == [3, 4]
 
 
 def test_a_refused_change_leaves_everything_as_it_was(detector):

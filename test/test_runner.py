@@ -130,6 +130,19 @@ def test_an_action_is_done_between_two_frames_by_the_worker():
     assert done_by == [('udp_infer worker', [])]
 
 
+def test_an_action_is_done_though_no_frame_comes_and_after_the_last_one():
+    done = threading.Event()
+    slot = FrameSlot(Stats(), wait=True)
+    runner = Runner(slot, Pipeline(), (), Stats())
+    runner.start()
+    runner.between_frames(done.set)
+    assert done.wait(5.0)
+    assert runner.stop()
+    done.clear()
+    runner.between_frames(done.set)
+    assert done.is_set()
+
+
 def test_stop_says_so_when_the_model_does_not_return():
     release = threading.Event()
 

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
     ('source.loop', 1, 'must be true or false; the default is False'),
     ('source.loop', 'yes', 'must be true or false; the default is False'),
     ('udp.payload', 'ful', 'must be one of full, roboflow; did you mean full?'),
-    ('udp.targets', '10.0.0.1:5', "must be a list of text; write ['10.0.0.1:5']"),
+    ('udp.targets', '10.0.0.1:5', "must be a list of text; write ['10.0.0.1:5'], each in quotes"),
     ('udp.targets', [1.5], "must be a list of text; the default is ['127.0.0.1:37020']"),
     ('model.id', None, "must be text; the default is 'nanodet_g_416'"),
     ('track.low_threshold', 0.5,

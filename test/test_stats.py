@@ -63,7 +63,8 @@ def test_every_loss_has_a_cause_and_causes_without_losses_are_told_too():
     stats.drop(Drop.REPLACED)
     stats.drop(Drop.BAD_MESSAGE)
     assert stats.dropped() == {
-        'replaced': 2, 'bad_message': 1, 'decode_error': 0, 'inference_error': 0}
+        'replaced': 2, 'max_fps': 0, 'stale': 0, 'bad_message': 1, 'decode_error': 0,
+        'inference_error': 0}
 
 
 def test_a_snapshot_has_rates_latencies_and_errors_from_one_moment():

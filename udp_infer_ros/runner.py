@@ -21,7 +21,7 @@ import logging
 import queue
 import threading
 
-from udp_infer_ros.errors import DecodeError, FrameError
+from udp_infer_ros.errors import DecodeError, StaleError
 from udp_infer_ros.frame import Frame
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.outputs import Output
@@ -70,22 +70,34 @@ class Runner:
         return self._thread.ident is not None and not self._thread.is_alive()
 
     def between_frames(self, action: Callable[[], None]) -> None:
-        """Have the worker do something before it looks at the next frame."""
+        """Have something done before the next frame is looked at, even if none ever comes."""
         self._actions.put(action)
+        self._slot.wake()
+        if self.ended:
+            self._act()
 
     def _run(self) -> None:
-        while (pending := self._slot.take()) is not None:
-            while not self._actions.empty():
-                self._actions.get()()
-            if frame := self._decoded(pending):
+        while not self._slot.drained:
+            pending = self._slot.take()
+            self._act()
+            if pending is not None and (frame := self._decoded(pending)):
                 self._see(frame)
+
+    def _act(self) -> None:
+        while True:
+            try:
+                action = self._actions.get_nowait()
+            except queue.Empty:
+                return
+            action()
 
     def _decoded(self, pending: PendingFrame) -> Frame | None:
         try:
             return pending()
-        except FrameError as error:
-            cause = Drop.DECODE_ERROR if isinstance(error, DecodeError) else Drop.BAD_MESSAGE
+        except Exception as error:  # Who knows what a library raises on garbage; go on.
+            cause = _cause(error)
             self._stats.drop(cause)
+            self._stats.trouble(f'frame skipped: {error}')
             self._warnings.warning(log, cause.value, 'frame skipped: %s', error)
             return None
 
@@ -94,6 +106,7 @@ class Runner:
             result = self._pipeline.process(frame)
         except Exception as error:  # A model may raise anything; the next frame may do.
             self._stats.drop(Drop.INFERENCE_ERROR)
+            self._stats.trouble(f'inference failed: {error}')
             self._warnings.warning(log, 'inference', 'frame skipped, inference failed: %s', error)
             return
         for output in self._outputs:
@@ -103,3 +116,9 @@ class Runner:
                 self._stats.error(output.name)
                 self._warnings.warning(
                     log, output.name, 'output %s failed: %s', output.name, error)
+
+
+def _cause(error: Exception) -> Drop:
+    if isinstance(error, StaleError):
+        return Drop.STALE
+    return Drop.DECODE_ERROR if isinstance(error, DecodeError) else Drop.BAD_MESSAGE

@@ -82,7 +82,7 @@ class Parameter:
         accepted = self._convert(value)
         if accepted is None:
             a_list = self.kind is tuple and isinstance(value, str)
-            raise self._refusal(value, f'write [{value!r}]' if a_list else '')
+            raise self._refusal(value, _as_list(str(value)) if a_list else '')
         if self.choices and accepted not in self.choices:
             near = get_close_matches(str(accepted), self.choices, n=1)
             raise self._refusal(value, f'did you mean {near[0]}?' if near else '')
@@ -113,6 +113,11 @@ class Parameter:
         shown = list(self.default) if isinstance(self.default, tuple) else self.default
         return SettingError(
             self.name, value, self.rule, remedy or f'the default is {shown!r}')
+
+
+def _as_list(text: str) -> str:
+    items = [item.strip(' "\'') for item in text.strip('[] ').split(',')]
+    return f'write {items}, each in quotes'
 
 
 def _texts(values: list[object]) -> tuple[str, ...] | None:
@@ -149,11 +154,14 @@ class SourceSettings:
     """Where frames come from."""
 
     uri: str = _param('', (
-        'Empty: the topic image_raw. Else a camera (0 or /dev/video0), a video file, or a '
-        'stream (rtsp://, http://, udp://, tcp://).'))
-    transport: str = _param('raw', (
+        'Empty: the topic image_raw. Else a camera (0, /dev/video0 or /dev/v4l/by-id/...), a '
+        'video file, a folder or glob of images, a stream (rtsp://, http://, udp://, tcp://) '
+        'or a GStreamer pipeline that ends in appsink. ${NAME} is a variable of the '
+        'environment, for a password that nobody shall see.'))
+    transport: str = _param('auto', (
         'Topic only: raw subscribes to sensor_msgs/Image, compressed to '
-        'sensor_msgs/CompressedImage on <topic>/compressed.'), choices=('raw', 'compressed'))
+        'sensor_msgs/CompressedImage on <topic>/compressed; auto: to what is published, raw if '
+        'both are.'), choices=('auto', 'raw', 'compressed'))
     policy: str = _param('auto', (
         'latest: the newest frame wins and the others are counted as dropped; every: the source '
         'waits and none is lost; auto: every for a file, else latest.'),
@@ -166,8 +174,30 @@ class SourceSettings:
         'File only: end the process at its end, with exit code 0; else the node stays up, idle.'))
     frame_id: str = _param('camera_optical_frame', (
         'frame_id of the headers when the node opens the source itself. A topic has its own.'))
-    stall_timeout_s: float = _param(
-        5.0, 'Warn when no frame has come for so long.', unit='s', low=0.1, high=3600.0)
+    stall_timeout_s: float = _param(5.0, (
+        'When no frame has come for so long: warn, and open a camera or stream again.'),
+        unit='s', low=0.1, high=3600.0)
+    wait_for_source: bool = _param(False, (
+        'Camera or stream that cannot be opened at start: true tries again for ever, false is an '
+        'error. One that is lost later is always tried again.'))
+    max_fps: float = _param(0.0, (
+        'Look at no more frames a second than this; 0: at all. Of a file, by its own time.'),
+        unit='1/s', low=0.0, high=1000.0)
+    max_age_s: float = _param(0.0, (
+        'Drop a frame whose stamp is older than this when its turn comes; 0: never. Not with '
+        'files, nor where stamps are 0, ahead of the clock or more than a minute behind it.'),
+        unit='s', low=0.0, high=60.0)
+    fourcc: str = _param('', (
+        'Camera only: pixel format to ask for, e.g. MJPG or YUYV. Empty: that of the driver.'))
+    width: int = _param(0, (
+        'Camera only: image width to ask for, with source.height; 0: that of the driver.'),
+        unit='px', low=0, high=65535)
+    height: int = _param(0, (
+        'Camera only: image height to ask for, with source.width; 0: that of the driver.'),
+        unit='px', low=0, high=65535)
+    fps: float = _param(0.0, (
+        'Camera: frame rate to ask for, 0: that of the driver. Images: how many of them are a '
+        'second, 0: 30.'), unit='1/s', low=0.0, high=1000.0)
 
 
 @dataclass(frozen=True)
@@ -229,7 +259,7 @@ class DetectSettings:
     max_detections: int = _param(
         300, 'Detections in a frame, best first.', low=1, high=10000, live=True)
     classes: tuple[str, ...] = _param(
-        (), 'Class names or indices to keep. Empty: all.', live=True)
+        (), "Class names or indices to keep, e.g. ['person', '2']. Empty: all.", live=True)
 
 
 @dataclass(frozen=True)
@@ -352,6 +382,13 @@ class Settings:
             raise SettingError(
                 'source.policy', 'every', 'needs a source.uri, because a topic does not wait',
                 'use latest or auto, or open the file or device with source.uri')
+        if len(self.source.fourcc) not in (0, 4) or not self.source.fourcc.isascii():
+            raise SettingError(
+                'source.fourcc', self.source.fourcc, 'must be four letters, e.g. MJPG or YUYV')
+        if bool(self.source.width) != bool(self.source.height):
+            raise SettingError(
+                'source.width', self.source.width,
+                f'goes with source.height, which is {self.source.height}', 'set both or none')
 
 
 def _walk(cls: type, prefix: str = '') -> Iterator[Parameter]:

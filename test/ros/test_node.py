@@ -21,8 +21,11 @@ import time
 
 import cv2
 from helpers import write_model, yolo_table
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 import numpy as np
 import pytest
+from rcl_interfaces.msg import ParameterType
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_helpers import Bench, grey_image, LATCHED
@@ -220,7 +223,7 @@ def test_silence_is_said_once_with_the_topic_and_its_publishers(make_bench, capf
     time.sleep(2.5)
     errors = capfd.readouterr().err
     assert errors.count('no image for') == 1
-    assert 'no image for 1 s on topic /image_raw, 1 publishers' in errors
+    assert 'no image for 1 s on topic /image_raw, publishers: 1' in errors
 
 
 def test_labels_and_model_are_told_to_whoever_comes_late(make_bench):
@@ -280,6 +283,44 @@ def test_parameters_describe_themselves(make_bench):
     assert described.additional_constraints == 'must be a number from 0 to 1'
     described = bench.node.describe_parameter('model.id')
     assert described.read_only and described.description.endswith('Set at start-up only.')
+
+
+def test_a_parameter_keeps_its_type_whatever_is_written(make_bench):
+    bench = make_bench(source__uri='', track__lost_s=2)
+    if not hasattr(bench.node, 'add_pre_set_parameters_callback'):
+        return  # Humble cannot.
+    assert bench.set_parameters(detect__confidence=1, detect__classes=[]).successful
+    types = {
+        name: bench.node.describe_parameter(name).type for name in (
+            'detect.confidence', 'track.lost_s', 'detect.classes', 'model.labels', 'model.mean')}
+    assert types == {
+        'detect.confidence': ParameterType.PARAMETER_DOUBLE,
+        'track.lost_s': ParameterType.PARAMETER_DOUBLE,
+        'detect.classes': ParameterType.PARAMETER_STRING_ARRAY,
+        'model.labels': ParameterType.PARAMETER_STRING_ARRAY,
+        'model.mean': ParameterType.PARAMETER_DOUBLE_ARRAY}
+    assert bench.node.get_parameter('detect.confidence').value == 1.0
+
+
+def test_a_change_takes_effect_though_no_image_comes(make_bench):
+    bench = make_bench()
+    bench.wait_until(lambda: bench.labels)
+    assert bench.set_parameters(detect__confidence=0.7).successful
+    bench.wait_until(lambda: bench.labels[-1].threshold == pytest.approx(0.7))
+
+
+@pytest.mark.parametrize('number', [
+    Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE,
+    Transition.TRANSITION_CLEANUP, 99])
+def test_a_transition_that_is_not_possible_now_is_answered_no(make_bench, number, capfd):
+    bench = make_bench()
+    client = bench.peer.create_client(ChangeState, '/udp_infer/change_state')
+    assert client.wait_for_service(timeout_sec=10.0)
+    answer = client.call_async(ChangeState.Request(transition=Transition(id=number)))
+    bench.wait_until(answer.done)
+    assert not answer.result().success
+    assert 'Traceback' not in capfd.readouterr().err
+    assert bench.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
 
 
 def test_a_misspelled_parameter_is_named_with_the_nearest_that_exists(make_bench, capfd):

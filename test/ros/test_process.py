@@ -108,6 +108,38 @@ def test_a_whole_number_is_accepted_where_a_number_is_wanted(clip, tmp_path):
     assert 'speling.mistake is not a parameter, did you mean' in log
 
 
+def test_an_empty_list_of_targets_is_nobody(clip, tmp_path):
+    config = tmp_path / 'mine.yaml'
+    config.write_text('/**:\n  ros__parameters:\n    udp: {targets: []}\n')
+    code, log = run(
+        '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
+        'source.exit_at_end:=true')
+    assert code == 0 and 'and udp nobody' in log
+
+
+@pytest.mark.parametrize('words, code, text', [
+    (['--help'], 0, '--describe-model ID'),
+    (['street.mp4'], 2, 'unrecognized arguments: street.mp4'),
+])
+def test_other_words_than_those_of_ros_are_answered(words, code, text):
+    done = subprocess.run(
+        [*COMMAND[:-1], *words], capture_output=True, text=True, timeout=40)
+    assert done.returncode == code and text in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('gap_s', [0.0, 0.01])
+def test_an_impatient_second_signal_changes_nothing(clip, ear, gap_s):
+    process = subprocess.Popen(
+        [*COMMAND, '-p', f'source.uri:={clip}', '-p', 'source.loop:=true', *target(ear)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ear.recv(65535)
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(gap_s)
+    os.kill(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, rest
+
+
 def test_a_clip_is_told_frame_by_frame_and_then_the_process_ends(clip, ear, tmp_path):
     model = write_model(tmp_path / 'm.onnx', yolo_table([(1, 1, 40, 40, 0.9, 0)], 2))
     code, log = run(

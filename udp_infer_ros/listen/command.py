@@ -156,9 +156,11 @@ def open_receiver(host: str, port: int, group: str | None) -> socket.socket:
         # Several listeners may hear the same group.
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Bound to the group: what is sent to the same port otherwise is not meant.
-        receiver.bind((group, port))
+        address = socket.getaddrinfo(group, port, type=socket.SOCK_DGRAM)[0][4]
+        receiver.bind(address)
         if version6:
-            member = socket.inet_pton(socket.AF_INET6, group) + struct.pack('=I', 0)
+            packed = socket.inet_pton(socket.AF_INET6, group.partition('%')[0])
+            member = packed + struct.pack('=I', int(address[3]))
             receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
         else:
             member = socket.inet_aton(group) + socket.inet_aton(host)
@@ -246,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--host', default='0.0.0.0', help='address to listen on, default all of this machine')
     parser.add_argument(
-        '--multicast', metavar='GROUP', help='join this multicast group, e.g. 239.7.7.7')
+        '--multicast', metavar='GROUP', help='join this multicast group, e.g. 239.7.7.7 or ff02::7:7%%eth0')
     parser.add_argument('--lines', action='store_true', help='lines in a terminal too')
     parser.add_argument('--json', action='store_true', help='print each datagram as it came')
     parser.add_argument('--count', type=_positive_int, help='end after so many frames')

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage as RosCompressedImage
 from sensor_msgs.msg import Image as RosImage
 from std_msgs.msg import Header as RosHeader
-from udp_infer_ros.errors import DecodeError, FrameError
+from udp_infer_ros.errors import FrameError
 from udp_infer_ros.frame import BgrImage, FrameInfo, NO_TRACK, Result
+from udp_infer_ros.sources.picture import decode_picture
 from vision_msgs.msg import (
     Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass)
 
@@ -56,12 +57,27 @@ ENCODINGS = {
     'bayer_bggr8': Encoding(1, to_bgr=cv2.COLOR_BayerRG2BGR),
     'bayer_gbrg8': Encoding(1, to_bgr=cv2.COLOR_BayerGR2BGR),
     'bayer_grbg8': Encoding(1, to_bgr=cv2.COLOR_BayerGB2BGR),
+    'bayer_rggb16': Encoding(1, 'u2', cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr16': Encoding(1, 'u2', cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg16': Encoding(1, 'u2', cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg16': Encoding(1, 'u2', cv2.COLOR_BayerGB2BGR),
     'yuv422': Encoding(2, to_bgr=cv2.COLOR_YUV2BGR_UYVY),
     'uyvy': Encoding(2, to_bgr=cv2.COLOR_YUV2BGR_UYVY),
     'yuv422_yuy2': Encoding(2, to_bgr=cv2.COLOR_YUV2BGR_YUY2),
     'yuyv': Encoding(2, to_bgr=cv2.COLOR_YUV2BGR_YUY2),
 }
-"""What is read here, without cv_bridge; cv_bridge is asked for the rest."""
+"""What is read here, without cv_bridge, of one plane."""
+TWO_PLANES = {
+    'nv12': cv2.COLOR_YUV2BGR_NV12,
+    'nv21': cv2.COLOR_YUV2BGR_NV21,
+    'nv24': cv2.COLOR_YUV2BGR_NV12,
+}
+"""
+The same of two: `height` rows of luma, then chroma, which `height` and `step` do not count.
+
+The chroma of nv12 and nv21 is half as high and half as wide, so its rows are as long as those of
+the luma; that of nv24 has a pair for every pixel, in rows of twice the length.
+"""
 
 
 def image_from_ros(message: RosImage) -> BgrImage:
@@ -71,19 +87,22 @@ def image_from_ros(message: RosImage) -> BgrImage:
     :return: (height, width, 3) uint8, BGR; shares the message's memory where it is BGR already.
     :raises FrameError: if the message contradicts itself or its encoding is not known.
     """
-    encoding = ENCODINGS.get(message.encoding)
-    if encoding is None:
-        return _by_cv_bridge(message)
-    pixels = _pixels(message, encoding)
-    if encoding.dtype == 'u2':
-        pixels = (pixels >> 8).astype(np.uint8)
-    if encoding.to_bgr is None:
-        return pixels
+    name = message.encoding
     try:
+        if name in TWO_PLANES:
+            return _from_two_planes(message)
+        encoding = ENCODINGS.get(name)
+        if encoding is None:
+            return _by_cv_bridge(message)
+        pixels = _pixels(message, encoding)
+        if encoding.dtype == 'u2':
+            pixels = (pixels >> 8).astype(np.uint8)
+        if encoding.to_bgr is None:
+            return pixels
         return np.asarray(cv2.cvtColor(pixels, encoding.to_bgr), dtype=np.uint8)
     except cv2.error as error:
         raise FrameError(
-            'image.encoding', message.encoding,
+            'image.encoding', name,
             f'cannot be converted at {message.width} x {message.height}: {error.err}') from error
 
 
@@ -91,22 +110,55 @@ def _pixels(message: RosImage, encoding: Encoding) -> NDArray[Any]:
     height, width, step = message.height, message.width, message.step
     dtype = np.dtype(encoding.dtype).newbyteorder('>' if message.is_bigendian else '<')
     row_bytes = width * encoding.channels * dtype.itemsize
+    # The last row may lack its padding.
+    _check_size(message, row_bytes, (height - 1) * step + row_bytes)
+    pixels = np.ndarray(
+        (height, width, encoding.channels), dtype, buffer=message.data,
+        strides=(step, encoding.channels * dtype.itemsize, dtype.itemsize))
+    return pixels[:, :, 0] if encoding.channels == 1 else pixels
+
+
+def _from_two_planes(message: RosImage) -> BgrImage:
+    height, width, step = message.height, message.width, message.step
+    full = message.encoding == 'nv24'
+    if (width % 2 or height % 2) and not full:
+        raise FrameError(
+            'image', f'{width} x {height}', f'must be even in both for {message.encoding}')
+    rows, chroma_step = (height, 2 * step) if full else (height // 2, step)
+    chroma_bytes = (2 * width) if full else width
+    _check_size(message, width, height * step + (rows - 1) * chroma_step + chroma_bytes)
+    luma = np.ndarray((height, width), np.uint8, buffer=message.data, strides=(step, 1))
+    chroma = np.ndarray(
+        (rows, chroma_bytes // 2, 2), np.uint8, buffer=message.data, offset=height * step,
+        strides=(chroma_step, 2, 1))
+    if full:
+        # OpenCV does not know it: from every second pair it is nv12, with an even size.
+        chroma = cv2.resize(
+            chroma, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+        luma = np.pad(luma, ((0, height % 2), (0, width % 2)), mode='edge')
+    image = cv2.cvtColorTwoPlane(luma, chroma, TWO_PLANES[message.encoding])
+    return np.asarray(image[:height, :width], dtype=np.uint8)
+
+
+def _check_size(message: RosImage, row_bytes: int, needed: int) -> None:
+    """
+    See that a message has the bytes that it promises.
+
+    :param row_bytes: what `step` must be at least.
+    :param needed: what `data` must have at least, bytes.
+    :raises FrameError: if it has not.
+    """
+    height, width, step = message.height, message.width, message.step
     if not height or not width:
         raise FrameError('image', f'{width} x {height}', 'must have a width and a height')
     if step < row_bytes:
         raise FrameError(
             'image.step', step, f'must be at least {row_bytes} for {width} pixels of '
             f'{message.encoding}')
-    # The last row may lack its padding.
-    needed = (height - 1) * step + row_bytes
     if len(message.data) < needed:
         raise FrameError(
             'image.data', f'{len(message.data)} bytes',
             f'must be at least {needed} for {height} rows of {step}')
-    pixels = np.ndarray(
-        (height, width, encoding.channels), dtype, buffer=message.data,
-        strides=(step, encoding.channels * dtype.itemsize, dtype.itemsize))
-    return pixels[:, :, 0] if encoding.channels == 1 else pixels
 
 
 def _by_cv_bridge(message: RosImage) -> BgrImage:
@@ -118,7 +170,7 @@ def _by_cv_bridge(message: RosImage) -> BgrImage:
     except Exception as error:  # It raises whatever Boost, NumPy or OpenCV raise.
         raise FrameError(
             'image.encoding', message.encoding,
-            f'must be one of {", ".join(ENCODINGS)} (cv_bridge: {error})') from error
+            f'must be one of {", ".join((*ENCODINGS, *TWO_PLANES))} (cv_bridge: {error})') from error
     return np.asarray(image, dtype=np.uint8)
 
 
@@ -128,25 +180,24 @@ def image_from_ros_compressed(message: RosCompressedImage) -> BgrImage:
 
     :return: (height, width, 3) uint8, BGR.
     :raises FrameError: if it holds something else than a picture.
-    :raises DecodeError: if the picture is damaged.
+    :raises DecodeError: if the picture is damaged or not whole.
     """
     if 'compressedDepth' in message.format:
         raise FrameError(
             'image.format', message.format, 'is depth, which has no objects to detect',
             'subscribe to the color image')
-    data = np.frombuffer(message.data, dtype=np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise DecodeError(
-            'image.data', f'{data.size} bytes of {message.format!r}', 'cannot be decoded')
-    return np.asarray(image, dtype=np.uint8)
+    return decode_picture(bytes(message.data), f'image of format {message.format!r}')
 
 
 def stamp_ns_from_ros(header: RosHeader) -> int:
-    """Give a header's stamp in nanoseconds."""
+    """
+    Give a header's stamp in nanoseconds.
+
+    :raises FrameError: if it is no time.
+    """
+    if header.stamp.nanosec >= 1_000_000_000:
+        raise FrameError(
+            'image.header.stamp.nanosec', header.stamp.nanosec, 'must be below 1000000000')
     return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
 
 

@@ -38,6 +38,7 @@ from rclpy.executors import (
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 from udp_infer_ros.detection.describe import describe_model
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.errors import UdpInferError
@@ -123,9 +124,27 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         self._last_frame_s = 0.0
         self._stalled = False
         self.add_on_set_parameters_callback(self._on_set_parameters)
+        if hasattr(self, 'add_pre_set_parameters_callback'):  # Not in Humble.
+            self.add_pre_set_parameters_callback(params.normalised)
+        self._answer_illegal_transitions()
         # A steady clock: with use_sim_time and no /clock, nothing else would say why all is still.
         self._supervision = self.create_timer(
             SUPERVISION_PERIOD_S, self._supervise, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _answer_illegal_transitions(self) -> None:
+        """Have a request for a transition that is not possible now answered: no."""
+        # Up to Jazzy, rclpy raises instead, and whoever asked waits for ever.
+        service = self._service_change_state
+        change_state = service.callback
+
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return change_state(request, response)
+            except RuntimeError as error:  # RCLError
+                self.get_logger().warning(f'no such transition now: {error}')
+                response.success = False
+                return response
+        service.callback = answer
 
     def bring_up(self) -> bool:
         """Configure and activate; False if that failed (and was logged)."""
@@ -156,7 +175,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         slot = FrameSlot(self.stats, wait=bool(source.uri) and waits(source))
         self._source = (
             CaptureSource(source, slot, self.stats, self._now_ns) if source.uri
-            else TopicSource(self, source.transport, slot, self.stats))
+            else TopicSource(self, source, slot, self.stats, self._now_ns))
         activated = super().on_activate(state)
         self._runner = Runner(slot, self._pipeline, (self._udp, self._topics), self.stats)
         self._topics.tell_model()
@@ -261,7 +280,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
                 if self.settings.source.exit_at_end:
                     self.finished.put(None)
                 else:
-                    self.get_logger().info('end of the source, idle from here on')
+                    self.get_logger().info('idle from here on')
             return
         self._watch_for_stall()
 
@@ -280,20 +299,21 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
             self._stalled = True
             text = f'no image for {silent_s:.0f} s on {self._source.description}'
             if isinstance(self._source, TopicSource):
-                text += f', {self._source.publisher_count()} publishers'
+                text += f', publishers: {self._source.publisher_count()}'
             self.get_logger().warning(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is told to end; return the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if '--describe-model' in words:
-        return describe(words)
+    words = list(sys.argv if arguments is None else ['udp_infer', *arguments])
     try:
+        options = parse(remove_ros_args(words)[1:])
+        if options.describe_model:
+            return describe(options.describe_model)
         # rclpy's own handlers take the context away at once, under the feet of the worker.
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # RCLError: the command line is not ROS's
-        print(f'udp_infer: {error}', file=sys.stderr)
+        rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:  # RCLError: the command line is not ROS's
+        print(f'udp_infer: the ROS arguments are not understood: {error}', file=sys.stderr)
         return 1
     on_signal(signal.default_int_handler)
     node: UdpInferNode | None = None
@@ -306,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             on_signal(lambda number, frame: node.finished.put(None))
             node.finished.get()
     except (UdpInferError, ParameterException) as error:
-        rclpy.logging.get_logger('udp_infer').fatal(str(error))
+        rclpy.logging.get_logger('udp_infer').error(str(error))
         return 1
     except KeyboardInterrupt:
         pass  # SIGINT and SIGTERM are how it ends.
@@ -318,13 +338,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def describe(words: Sequence[str]) -> int:
-    """Tell what the node would do with a model; return the exit code. Needs no ROS graph."""
-    parser = argparse.ArgumentParser(prog='udp_infer')
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments that are not ROS's; ends the process if there is one too many."""
+    parser = argparse.ArgumentParser(
+        prog='udp_infer', description='Detect and track objects in images, and tell of them on '
+        'a topic and by UDP.', epilog='Parameters are given as to every ROS node: --ros-args '
+        '-p source.uri:=street.mp4 or --ros-args --params-file my.yaml')
     parser.add_argument(
-        '--describe-model', metavar='ID', required=True, help='as in the parameter model.id')
+        '--describe-model', metavar='ID',
+        help='tell what the node would do with a model (as in model.id), and end')
+    return parser.parse_args(words)
+
+
+def describe(model_id: str) -> int:
+    """Tell what the node would do with a model; return the exit code. Needs no ROS graph."""
     try:
-        print(describe_model(parser.parse_args(words).describe_model))
+        print(describe_model(model_id))
     except UdpInferError as error:
         print(error, file=sys.stderr)
         return 1

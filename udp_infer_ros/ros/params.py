@@ -21,7 +21,9 @@ from collections.abc import Iterable, Mapping
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
+from udp_infer_ros.errors import SettingError
 from udp_infer_ros.settings import Parameter, PARAMETERS, Settings, suggestion, Value
+from udp_infer_ros.sources.uri import without_password
 
 INT64_MAX = 2**63 - 1
 NOT_OURS = ('qos_overrides.', 'diagnostic_updater.')
@@ -32,17 +34,21 @@ def declare(node: Node) -> Settings:
     """
     Declare every parameter with what the launch file, YAML or command line says.
 
-    One without a value has its default; that is how ROS reads `[]` in YAML.
-
     :return: the values, checked.
     :raises SettingError: for the first value that cannot be had.
     """
     given = overrides(node)
     settings = Settings().with_values(
-        {name: given[name] for name in PARAMETERS if given.get(name) is not None})
+        {name: _given(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
     for name, value in settings.flat().items():
+        if name == 'source.uri':
+            # Whoever listens to /parameter_events must not learn a password.
+            value = without_password(settings.source.uri)
+        # A list may be empty, and then rclpy has to be told of what: only setting it can do that.
         node.declare_parameter(
-            name, _to_ros(value), _descriptor(PARAMETERS[name]), ignore_override=True)
+            name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
+        node.set_parameters([_to_ros(name, value)])
+        node.set_descriptor(name, _descriptor(PARAMETERS[name]))
     return settings
 
 
@@ -71,8 +77,35 @@ def changed(settings: Settings, parameters: Iterable[RosParameter]) -> Settings:
     return settings.with_values(values) if values else settings
 
 
-def _to_ros(value: Value) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def normalised(parameters: Iterable[RosParameter]) -> list[RosParameter]:
+    """
+    Bring values to the types that the parameters have, so that 1 is stored as 1.0.
+
+    What cannot be had is left as it is, for `changed` to refuse.
+    """
+    result = []
+    for item in parameters:
+        try:
+            result.append(_to_ros(item.name, PARAMETERS[item.name].check(item.value)))
+        except (KeyError, SettingError):
+            result.append(item)
+    return result
+
+
+def _given(parameter: Parameter, value: object) -> object:
+    # ROS reads `[]` in YAML as no value.
+    if value is None:
+        return () if parameter.kind is tuple else parameter.default
+    return value
+
+
+def _to_ros(name: str, value: Value) -> RosParameter:
+    parameter = PARAMETERS[name]
+    if parameter.kind is not tuple:
+        return RosParameter(name, value=value)
+    kind = RosParameter.Type.STRING_ARRAY if parameter.items is str else (
+        RosParameter.Type.DOUBLE_ARRAY)
+    return RosParameter(name, kind, list(value))  # type: ignore[arg-type]
 
 
 def _descriptor(parameter: Parameter) -> ParameterDescriptor:

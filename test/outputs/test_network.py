@@ -1,0 +1,181 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Broadcast and multicast between hosts of their own: network namespaces joined by a bridge."""
+
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PORT = 37020
+GROUP = '239.7.7.7'
+SENDER = """
+import logging, sys, time
+sys.path[:0] = sys.argv[1].split(':')
+import numpy as np
+from helpers import make_result
+from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput
+from udp_infer_ros.settings import UdpSettings
+from udp_infer_ros.stats import Stats
+logging.basicConfig(stream=sys.stdout, format='%(message)s')
+targets, seconds = sys.argv[2].split(','), float(sys.argv[3])
+settings = UdpSettings(targets=tuple(targets), interface=sys.argv[4])
+stats = Stats()
+output = UdpOutput(settings, resolve_targets(targets), stats)
+image = np.zeros((480, 640, 3), dtype=np.uint8)
+for seq in range(1, int(seconds * 50)):
+    output.tell(make_result(3, seq=seq), image)
+    time.sleep(0.02)
+told = stats.snapshot()
+print('sent', sum(told.sent.values()), 'refused', sum(told.errors.values()))
+"""
+
+
+class Network:
+    """Three hosts on one Ethernet, 10.77.0.1 to 3, with their processes."""
+
+    def __init__(self):
+        self.name = f'udpinfer{os.getpid()}'
+        self.processes = []
+        self.run('ip', 'netns', 'add', f'{self.name}sw')
+        self.inside('sw', 'ip', 'link', 'add', 'bridge', 'type', 'bridge',
+                    'mcast_snooping', '0')
+        self.inside('sw', 'ip', 'link', 'set', 'bridge', 'up')
+        for host in '123':
+            self.run('ip', 'netns', 'add', self.name + host)
+            self.inside('sw', 'ip', 'link', 'add', f'port{host}', 'type', 'veth', 'peer', 'name',
+                        'eth0', 'netns', self.name + host)
+            self.inside('sw', 'ip', 'link', 'set', f'port{host}', 'master', 'bridge', 'up')
+            self.inside(host, 'ip', 'address', 'add', f'10.77.0.{host}/24', 'broadcast',
+                        '10.77.0.255', 'dev', 'eth0')
+            self.inside(host, 'ip', 'link', 'set', 'eth0', 'up')
+            self.inside(host, 'ip', 'link', 'set', 'lo', 'up')
+
+    def run(self, *command):
+        """Run a command, which must work."""
+        subprocess.run(command, check=True, capture_output=True, timeout=20)
+
+    def inside(self, host, *command):
+        """Run a command on a host."""
+        self.run('ip', 'netns', 'exec', self.name + host, *command)
+
+    def start(self, host, *command):
+        """Start a command on a host."""
+        process = subprocess.Popen(
+            ['ip', 'netns', 'exec', self.name + host, *command], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        self.processes.append(process)
+        return process
+
+    def listen(self, host, *arguments):
+        """Start a listener on a host; it ends after two seconds of silence."""
+        return self.start(host, sys.executable, '-m', 'udp_infer_ros.listen', '--timeout', '2',
+                          *arguments)
+
+    def send(self, targets, seconds=1.0, interface=''):
+        """Start a sender on host 1."""
+        return self.start('1', sys.executable, '-c', SENDER, f'{ROOT}:{ROOT / "test"}', targets,
+                          str(seconds), interface)
+
+    def close(self):
+        """Take it all away."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        for host in ('sw', *'123'):
+            subprocess.run(['ip', 'netns', 'delete', self.name + host], capture_output=True)
+
+
+@pytest.fixture(scope='module')
+def possible():
+    probe = f'udpinferprobe{os.getpid()}'
+    if not shutil.which('ip') or subprocess.run(
+            ['ip', 'netns', 'add', probe], capture_output=True).returncode:
+        pytest.skip('this machine does not let a test make networks (root and iproute2 do)')
+    subprocess.run(['ip', 'netns', 'delete', probe], check=True)
+
+
+@pytest.fixture
+def network(possible):
+    made = Network()
+    yield made
+    made.close()
+
+
+def ends(process):
+    """Wait for a process; give its exit code and the number of lines that it printed."""
+    out, errors = process.communicate(timeout=40)
+    assert 'Traceback' not in errors, errors
+    return process.returncode, out.splitlines()
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+def test_a_broadcast_reaches_every_host_and_no_other_port(network):
+    hears = [network.listen('2'), network.listen('3')]
+    deaf = network.listen('3', '--port', str(PORT + 1))
+    time.sleep(0.7)
+    ends(network.send(f'10.77.0.255:{PORT}'))
+    for listener in hears:
+        code, lines = ends(listener)
+        assert code == 0 and len(lines) >= 45
+    assert ends(deaf)[0] == 1
+
+
+def test_a_multicast_reaches_the_hosts_that_joined_its_group_only(network):
+    for host in '23':
+        network.inside(host, 'ip', 'route', 'add', '239.0.0.0/8', 'dev', 'eth0')
+    hears = [
+        network.listen(host, '--host', f'10.77.0.{host}', '--multicast', GROUP) for host in '23']
+    other = network.listen('3', '--host', '10.77.0.3', '--multicast', '239.7.7.8')
+    time.sleep(0.7)
+    ends(network.send(f'{GROUP}:{PORT}', interface='eth0'))
+    for listener in hears:
+        code, lines = ends(listener)
+        assert code == 0 and len(lines) >= 45
+    assert ends(other)[0] == 1
+
+
+def test_a_multicast_over_ipv6_is_heard(network):
+    hears = network.listen('2', '--multicast', 'ff02::7:7%eth0', '--timeout', '5')
+    time.sleep(2.5)  # Until the addresses are known to be unique.
+    ends(network.send(f'[ff02::7:7]:{PORT}', interface='eth0'))
+    code, lines = ends(hears)
+    assert code == 0 and len(lines) >= 45
+
+
+def test_service_resumes_by_itself_when_an_interface_comes_back(network):
+    hears = network.listen('2', '--json')
+    sender = network.send(f'10.77.0.255:{PORT},{GROUP}:{PORT}', seconds=4.0, interface='eth0')
+    time.sleep(1.5)
+    network.inside('1', 'ip', 'link', 'set', 'eth0', 'down')
+    time.sleep(1.0)
+    network.inside('1', 'ip', 'link', 'set', 'eth0', 'up')
+    _, told = ends(sender)
+    _, lines = ends(hears)
+    numbers = [int(line.split('"seq":')[1].split(',')[0]) for line in lines]
+    gaps = [later - earlier for earlier, later in zip(numbers, numbers[1:])]
+    assert max(gaps) > 20, 'the interface was away'
+    assert numbers[-1] > 150, 'and what came after it was heard'
+    refused = int(told[-1].split()[-1])
+    assert refused > 20
+    assert sum('was not sent' in line for line in told) == 2, 'one warning for each target'
