@@ -45,7 +45,7 @@ setup(
     extras_require={'test': ['pytest']},
     entry_points={
         'console_scripts': [
-            f'udp_infer = {NAME}.ros.node:main',
+            f'udp_infer = {NAME}.ros.main:main',
             f'udp_infer_listen = {NAME}.listen.command:main',
         ],
     },

@@ -299,6 +299,18 @@ class PublishSettings:
 
 
 @dataclass(frozen=True)
+class AnnotateSettings:
+    """What ~/image_annotated looks like."""
+
+    max_fps: float = _param(
+        15.0, 'Pictures a second at most; 0: every frame.', unit='Hz', low=0.0, high=1000.0,
+        live=True)
+    trails: bool = _param(True, 'Draw where tracked objects have been.', live=True)
+    jpeg_quality: int = _param(
+        80, 'Of ~/image_annotated/compressed.', low=1, high=100, live=True)
+
+
+@dataclass(frozen=True)
 class UdpSettings:
     """Who is told by UDP, and in which form."""
 
@@ -334,6 +346,7 @@ class Settings:
     detect: DetectSettings = field(default_factory=DetectSettings)
     track: TrackSettings = field(default_factory=TrackSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)
+    annotate: AnnotateSettings = field(default_factory=AnnotateSettings)
     udp: UdpSettings = field(default_factory=UdpSettings)
     autostart: bool = _param(True, (
         'Configure and activate the node at start; false leaves that to a lifecycle manager.'))

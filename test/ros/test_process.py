@@ -30,7 +30,7 @@ import pytest
 
 pytestmark = pytest.mark.timeout(60)
 COMMAND = [
-    sys.executable, '-c', 'import sys; from udp_infer_ros.ros.node import main; sys.exit(main())',
+    sys.executable, '-c', 'import sys; from udp_infer_ros.ros.main import main; sys.exit(main())',
     '--ros-args']
 
 

@@ -248,7 +248,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--host', default='0.0.0.0', help='address to listen on, default all of this machine')
     parser.add_argument(
-        '--multicast', metavar='GROUP', help='join this multicast group, e.g. 239.7.7.7 or ff02::7:7%%eth0')
+        '--multicast', metavar='GROUP',
+        help='join this multicast group, e.g. 239.7.7.7 or ff02::7:7%%eth0')
     parser.add_argument('--lines', action='store_true', help='lines in a terminal too')
     parser.add_argument('--json', action='store_true', help='print each datagram as it came')
     parser.add_argument('--count', type=_positive_int, help='end after so many frames')

@@ -37,19 +37,23 @@ class Annotator:
             text_scale=0.4, text_thickness=1, text_padding=3, smart_position=True)
         self._trails = sv.TraceAnnotator(thickness=2, trace_length=TRAIL_FRAMES)
 
-    def draw(self, image: BgrImage, detections: sv.Detections) -> BgrImage:
+    def draw(
+        self, image: BgrImage, detections: sv.Detections, *, trails: bool = True,
+    ) -> BgrImage:
         """
         Draw into a copy of an image.
 
         :param image: (height, width, 3), BGR; not changed.
         :param detections: as in `Result.detections`.
+        :param trails: whether to draw where tracked objects have been.
         :return: the picture, of the same size.
         """
         scene: BgrImage = np.array(image, dtype=np.uint8)
         assert detections.tracker_id is not None
-        tracked = detections[detections.tracker_id != NO_TRACK]
-        assert isinstance(tracked, sv.Detections)
-        self._trails.annotate(scene, tracked)
+        if trails:
+            tracked = detections[detections.tracker_id != NO_TRACK]
+            assert isinstance(tracked, sv.Detections)
+            self._trails.annotate(scene, tracked)
         self._boxes.annotate(scene, detections)
         self._labels.annotate(scene, detections, labels=self._captions(detections))
         return scene

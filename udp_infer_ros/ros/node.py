@@ -16,36 +16,29 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 import logging
 import queue
-import signal
-import sys
-import threading
 import time
 import traceback
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import (
-    ExternalShutdownException, ShutdownException, SingleThreadedExecutor)
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
-from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
-from udp_infer_ros.detection.describe import describe_model
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool, Trigger
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.errors import UdpInferError
-from udp_infer_ros.log import Throttle
 from udp_infer_ros.outputs.udp import check_interface, resolve_targets, UdpOutput
 from udp_infer_ros.pipeline import Pipeline
 from udp_infer_ros.ros import params
+from udp_infer_ros.ros.diagnostics import diagnostics, Health
+from udp_infer_ros.ros.image_output import ImageOutput
 from udp_infer_ros.ros.log_handler import RosLogHandler
 from udp_infer_ros.ros.topic_output import TopicOutput
 from udp_infer_ros.ros.topic_source import TopicSource
@@ -55,6 +48,7 @@ from udp_infer_ros.sources.slot import FrameSlot
 from udp_infer_ros.stats import Stats
 
 SUPERVISION_PERIOD_S = 0.5
+DIAGNOSTICS_PERIOD_S = 1.0
 CORE_LOG = logging.getLogger('udp_infer_ros')
 
 Transition = Callable[['UdpInferNode', LifecycleState], TransitionCallbackReturn]
@@ -87,8 +81,11 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
     (sensor_msgs/CompressedImage), unless `source.uri` names something else.
 
     Publishes: `~/detections` (vision_msgs/Detection2DArray), latched `~/label_info`
-    (vision_msgs/LabelInfo) and `~/vision_info` (vision_msgs/VisionInfo); datagrams to
-    `udp.targets`.
+    (vision_msgs/LabelInfo) and `~/vision_info` (vision_msgs/VisionInfo), `~/image_annotated`
+    (sensor_msgs/Image) and its compressed twin while somebody looks, `/diagnostics`
+    (diagnostic_msgs/DiagnosticArray); datagrams to `udp.targets`.
+
+    Serves: `~/enable` (std_srvs/SetBool), `~/reset_tracker` (std_srvs/Trigger).
 
     States: configured, it has the model in memory; active, it looks at frames.
 
@@ -112,14 +109,17 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         self.stats = Stats()
         self.finished: queue.SimpleQueue[None] = queue.SimpleQueue()
         """Gets an item at the end of a file if `source.exit_at_end`."""
-        self._warnings = Throttle(period_s=30.0)
         self._pipeline: Pipeline | None = None
         self._detector: Detector | None = None
         self._udp: UdpOutput | None = None
         self._topics: TopicOutput | None = None
+        self._images: ImageOutput | None = None
         self._source: CaptureSource | TopicSource | None = None
         self._runner: Runner | None = None
+        self._active = False
+        self._enabled = True
         self._idle = False
+        self._told = self.stats.snapshot()
         self._offered = 0
         self._last_frame_s = 0.0
         self._stalled = False
@@ -127,9 +127,13 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         if hasattr(self, 'add_pre_set_parameters_callback'):  # Not in Humble.
             self.add_pre_set_parameters_callback(params.normalised)
         self._answer_illegal_transitions()
+        self.create_service(SetBool, '~/enable', self._on_enable)
+        self.create_service(Trigger, '~/reset_tracker', self._on_reset_tracker)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # A steady clock: with use_sim_time and no /clock, nothing else would say why all is still.
-        self._supervision = self.create_timer(
-            SUPERVISION_PERIOD_S, self._supervise, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(SUPERVISION_PERIOD_S, self._supervise, clock=steady)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=steady)
 
     def _answer_illegal_transitions(self) -> None:
         """Have a request for a transition that is not possible now answered: no."""
@@ -163,6 +167,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         self._pipeline = Pipeline(self._detector, settings, self.stats)
         self._udp = UdpOutput(settings.udp, targets, self.stats)
         self._topics = TopicOutput(self, self._detector.info, settings)
+        self._images = ImageOutput(self, settings)
         self.get_logger().info(
             f'model {self._detector.info}, ready in {time.monotonic() - begin_s:.1f} s')
         return super().on_configure(state)
@@ -170,27 +175,18 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
     @transition
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to look at frames."""
-        assert self._pipeline and self._udp and self._topics
-        source = self.settings.source
-        slot = FrameSlot(self.stats, wait=bool(source.uri) and waits(source))
-        self._source = (
-            CaptureSource(source, slot, self.stats, self._now_ns) if source.uri
-            else TopicSource(self, source, slot, self.stats, self._now_ns))
         activated = super().on_activate(state)
-        self._runner = Runner(slot, self._pipeline, (self._udp, self._topics), self.stats)
+        assert self._topics
         self._topics.tell_model()
-        self._idle = self._stalled = False
-        self._last_frame_s = time.monotonic()
-        self._runner.start()
-        self._source.start()
-        self.get_logger().info(
-            f'{self._source.description} -> {self.resolve_topic_name("~/detections")} and udp '
-            f'{", ".join(self.settings.udp.targets) or "nobody"}')
+        if self._enabled:
+            self.begin()
+        self._active = True
         return activated
 
     @transition
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let the source go; the model stays in memory."""
+        self._active = False
         self.stop()
         return super().on_deactivate(state)
 
@@ -203,6 +199,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
     @transition
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything, from any state."""
+        self._active = False
         self.stop()
         self.free()
         return TransitionCallbackReturn.SUCCESS
@@ -210,9 +207,33 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
     @transition
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Go back to where the node can be configured anew."""
+        self._active = False
         self.stop()
         self.free()
         return TransitionCallbackReturn.SUCCESS
+
+    def begin(self) -> None:
+        """
+        Open the source and begin to look at its frames.
+
+        :raises SourceError: if it does not open.
+        """
+        assert self._pipeline and self._udp and self._topics and self._images
+        source = self.settings.source
+        slot = FrameSlot(self.stats, wait=bool(source.uri) and waits(source))
+        self._source = (
+            CaptureSource(source, slot, self.stats, self._now_ns) if source.uri
+            else TopicSource(self, source, slot, self.stats, self._now_ns))
+        # Those whom others wait for come first.
+        outputs = (self._udp, self._topics, self._images)
+        self._runner = Runner(slot, self._pipeline, outputs, self.stats)
+        self._idle = self._stalled = False
+        self._last_frame_s = time.monotonic()
+        self._runner.start()
+        self._source.start()
+        self.get_logger().info(
+            f'{self._source.description} -> {self.resolve_topic_name("~/detections")} and udp '
+            f'{", ".join(self.settings.udp.targets) or "nobody"}')
 
     def stop(self) -> None:
         """End the threads of the source and of the worker, if they run."""
@@ -227,9 +248,10 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         """Let go of the model, the sockets and the topics."""
         if self._udp is not None:
             self._udp.close()
-        if self._topics is not None:
-            self._topics.close()
-        self._udp = self._topics = self._pipeline = self._detector = None
+        for topics in (self._topics, self._images):
+            if topics is not None:
+                topics.close()
+        self._udp = self._topics = self._images = self._pipeline = self._detector = None
 
     def destroy_node(self) -> None:
         """Stop everything; nothing of this node is left afterwards."""
@@ -255,18 +277,79 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         except UdpInferError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self.settings = settings
-        pipeline, udp, topics = self._pipeline, self._udp, self._topics
+        pipeline, udp = self._pipeline, self._udp
+        topics, images = self._topics, self._images
 
         def apply() -> None:
-            if pipeline and udp and topics:
+            if pipeline and udp and topics and images:
                 pipeline.configure(settings)
                 udp.configure(settings.udp, targets)
                 topics.configure(settings)
+                images.configure(settings)
         if self._runner is None:
             apply()
         else:
             self._runner.between_frames(apply)
         return SetParametersResult(successful=True)
+
+    def _on_enable(
+        self, request: SetBool.Request, response: SetBool.Response,
+    ) -> SetBool.Response:
+        """Let the source go, or open it again; the model stays, and so does the state."""
+        response.success = True
+        if request.data == self._enabled:
+            response.message = f'already {"enabled" if self._enabled else "disabled"}'
+            return response
+        try:
+            if self._active and request.data:
+                self.begin()
+            elif self._active:
+                self.stop()
+        except UdpInferError as error:
+            self.stop()
+            response.success, response.message = False, str(error)
+            return response
+        self._enabled = request.data
+        response.message = 'enabled' if self._enabled else 'disabled, the model stays in memory'
+        return response
+
+    def _on_reset_tracker(
+        self, request: Trigger.Request, response: Trigger.Response,
+    ) -> Trigger.Response:
+        """Forget all tracks before the next frame; ids go on counting."""
+        if self._pipeline is None:
+            response.success, response.message = False, 'there is no tracker: not configured'
+            return response
+        if self._runner is None:
+            self._pipeline.reset_tracker()
+        else:
+            self._runner.between_frames(self._pipeline.reset_tracker)
+        response.success, response.message = True, 'all tracks are forgotten'
+        return response
+
+    def _diagnose(self) -> None:
+        """Tell every second how the node is."""
+        if self._detector is None:
+            state = 'unconfigured'
+        elif not self._active:
+            state = 'inactive'
+        elif not self._enabled:
+            state = 'disabled'
+        else:
+            state = 'idle' if self._idle else 'active'
+        source = self._source
+        silent_s = time.monotonic() - self._last_frame_s
+        stalled = source is not None and not self._idle and (
+            silent_s >= self.settings.source.stall_timeout_s)
+        now = self.stats.snapshot()
+        health = Health(
+            state, source.description if source else '', silent_s if stalled else None,
+            source.publisher_count() if isinstance(source, TopicSource) else None,
+            self._detector.info if self._detector else None, self.settings, now, self._told)
+        self._told = now
+        self._diagnostics.publish(diagnostics(
+            self.get_fully_qualified_name(), health,
+            Header(stamp=self.get_clock().now().to_msg())))
 
     def _supervise(self) -> None:
         """See every half second whether frames come, and say so if not."""
@@ -282,113 +365,22 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
                 else:
                     self.get_logger().info('idle from here on')
             return
-        self._watch_for_stall()
-
-    def _watch_for_stall(self) -> None:
-        assert self._source is not None
-        now_s = time.monotonic()
         offered = self.stats.snapshot().offered
         if offered != self._offered:
-            self._offered, self._last_frame_s = offered, now_s
-            if self._stalled:
-                self._stalled = False
-                self.get_logger().info(f'frames again from {self._source.description}')
-            return
-        silent_s = now_s - self._last_frame_s
-        if silent_s >= self.settings.source.stall_timeout_s and not self._stalled:
-            self._stalled = True
-            text = f'no image for {silent_s:.0f} s on {self._source.description}'
-            if isinstance(self._source, TopicSource):
-                text += f', publishers: {self._source.publisher_count()}'
+            self._offered, self._last_frame_s = offered, time.monotonic()
+        if isinstance(self._source, TopicSource):  # The others watch themselves.
+            self._watch_for_stall(self._source)
+
+    def _watch_for_stall(self, source: TopicSource) -> None:
+        silent_s = time.monotonic() - self._last_frame_s
+        stalled = silent_s >= self.settings.source.stall_timeout_s
+        if self._stalled and not stalled:
+            self.get_logger().info(f'frames again from {source.description}')
+        elif stalled and not self._stalled:
+            text = (
+                f'no image for {silent_s:.0f} s on {source.description}, publishers: '
+                f'{source.publisher_count()}')
+            self.stats.stalled()
+            self.stats.trouble(text)
             self.get_logger().warning(text)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the node until it is told to end; return the exit code."""
-    words = list(sys.argv if arguments is None else ['udp_infer', *arguments])
-    try:
-        options = parse(remove_ros_args(words)[1:])
-        if options.describe_model:
-            return describe(options.describe_model)
-        # rclpy's own handlers take the context away at once, under the feet of the worker.
-        rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
-    except (RuntimeError, ValueError) as error:  # RCLError: the command line is not ROS's
-        print(f'udp_infer: the ROS arguments are not understood: {error}', file=sys.stderr)
-        return 1
-    on_signal(signal.default_int_handler)
-    node: UdpInferNode | None = None
-    try:
-        node = UdpInferNode()
-        with spinning(node):
-            if node.settings.autostart and not node.bring_up():
-                return 1
-            # From here on a signal is a message: an exception could come amidst a lock.
-            on_signal(lambda number, frame: node.finished.put(None))
-            node.finished.get()
-    except (UdpInferError, ParameterException) as error:
-        rclpy.logging.get_logger('udp_infer').error(str(error))
-        return 1
-    except KeyboardInterrupt:
-        pass  # SIGINT and SIGTERM are how it ends.
-    finally:
-        on_signal(signal.SIG_IGN)
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
-
-
-def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Read the arguments that are not ROS's; ends the process if there is one too many."""
-    parser = argparse.ArgumentParser(
-        prog='udp_infer', description='Detect and track objects in images, and tell of them on '
-        'a topic and by UDP.', epilog='Parameters are given as to every ROS node: --ros-args '
-        '-p source.uri:=street.mp4 or --ros-args --params-file my.yaml')
-    parser.add_argument(
-        '--describe-model', metavar='ID',
-        help='tell what the node would do with a model (as in model.id), and end')
-    return parser.parse_args(words)
-
-
-def describe(model_id: str) -> int:
-    """Tell what the node would do with a model; return the exit code. Needs no ROS graph."""
-    try:
-        print(describe_model(model_id))
-    except UdpInferError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def on_signal(handler: Any) -> None:
-    """Have the signals that end a process handled."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
-
-
-@contextmanager
-def spinning(node: UdpInferNode) -> Iterator[None]:
-    """
-    Serve a node's callbacks in a thread of its own.
-
-    The main thread then waits in Python, where a signal reaches it at once.
-    """
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-
-    def spin() -> None:
-        while node.context.ok():
-            try:
-                executor.spin()
-                return
-            except (ExternalShutdownException, ShutdownException):
-                return
-            except Exception:  # One callback failed; the node goes on.
-                node.get_logger().error(traceback.format_exc())
-    thread = threading.Thread(target=spin, name='udp_infer executor', daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        executor.shutdown()
-        thread.join(2.0)
+        self._stalled = stalled
