@@ -52,5 +52,9 @@ class FrameError(UdpInferError):
     """One frame is malformed. It is counted and skipped; the next one may be good."""
 
 
+class StaleError(FrameError):
+    """A frame is older than it may be."""
+
+
 class DecodeError(FrameError):
     """Compressed data of one frame cannot be decoded."""

@@ -83,7 +83,9 @@ class Pipeline:
             outputs, letterbox, self._settings.detect, threshold=self._threshold,
             class_ids=self._class_ids)
         stages.append(self._clock_s())
-        detections = self._track(detections, frame.info.stamp_ns)
+        # Who stamps nothing leaves the tracker without a time; the time of arrival must do.
+        detections = self._track(
+            detections, frame.info.stamp_ns or round(frame.born_s * 1e9))
         stages.append(self._clock_s())
         names = ('preprocess', 'inference', 'postprocess', 'track')
         latency_ms = {'wait': (stages[0] - frame.born_s) * 1e3}

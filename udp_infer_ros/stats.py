@@ -36,6 +36,10 @@ class Drop(str, Enum):
 
     REPLACED = 'replaced'
     """A newer frame came before the detector was free."""
+    MAX_FPS = 'max_fps'
+    """The source is faster than `source.max_fps`."""
+    STALE = 'stale'
+    """It was older than `source.max_age_s` when its turn came."""
     BAD_MESSAGE = 'bad_message'
     """An image message contradicts itself or has an encoding that is not known."""
     DECODE_ERROR = 'decode_error'
@@ -89,6 +93,12 @@ class Snapshot:
     offered_hz: float
     processed_hz: float
     latency_ms: Mapping[str, Percentiles]
+    reconnects: int
+    """How often a camera or stream that was lost came back."""
+    stalls: int
+    """How often no frame came for `source.stall_timeout_s`."""
+    last_error: str
+    """What went wrong last with the source or a frame; empty if nothing has."""
 
 
 class Stats:
@@ -105,6 +115,9 @@ class Stats:
         self._processed = 0
         self._dropped: Counter[str] = Counter({cause.value: 0 for cause in Drop})
         self._errors: Counter[str] = Counter()
+        self._reconnects = 0
+        self._stalls = 0
+        self._last_error = ''
         self._sent: Counter[str] = Counter()
         self._offered_rate = Rate()
         self._processed_rate = Rate()
@@ -122,6 +135,21 @@ class Stats:
         """Count one offered frame that will not be processed."""
         with self._lock:
             self._dropped[cause.value] += 1
+
+    def reconnected(self) -> None:
+        """Count a source that was lost and is back."""
+        with self._lock:
+            self._reconnects += 1
+
+    def stalled(self) -> None:
+        """Count a silence of the source that is longer than it may be."""
+        with self._lock:
+            self._stalls += 1
+
+    def trouble(self, text: str) -> None:
+        """Keep the last thing that went wrong with the source or a frame, without passwords."""
+        with self._lock:
+            self._last_error = text
 
     def error(self, where: str) -> None:
         """Count one failure that lost no frame."""
@@ -157,4 +185,5 @@ class Stats:
             return Snapshot(
                 self._offered, self._processed, dict(self._dropped), dict(self._errors),
                 dict(self._sent),
-                self._offered_rate.per_s(now_s), self._processed_rate.per_s(now_s), latency_ms)
+                self._offered_rate.per_s(now_s), self._processed_rate.per_s(now_s), latency_ms,
+                self._reconnects, self._stalls, self._last_error)

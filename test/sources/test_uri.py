@@ -23,9 +23,24 @@ def test_a_number_is_a_camera():
     assert SourceUri.parse('2') == SourceUri('device', 2, '/dev/video2')
 
 
-@pytest.mark.parametrize('text', ['rtsp://cam/1', 'http://cam/mjpeg', 'udp://0.0.0.0:5000'])
+@pytest.mark.parametrize('text', ['/dev/video63', '/dev/v4l/by-id/usb-cam-index0'])
+def test_a_path_below_dev_is_a_camera_though_it_is_not_plugged_in(text):
+    uri = SourceUri.parse(text)
+    assert uri.kind == 'device' and uri.shown == text and uri.live
+
+
+@pytest.mark.parametrize('text', [
+    'rtsp://cam/1', 'http://cam/mjpeg', 'udp://0.0.0.0:5000', 'tcp://cam:5000'])
 def test_what_has_a_scheme_is_a_stream(text):
     assert SourceUri.parse(text) == SourceUri('stream', text, text)
+
+
+def test_what_has_an_exclamation_mark_between_its_elements_is_a_pipeline():
+    text = 'rtspsrc location=rtsp://me:secret@cam/1 user-pw=hidden ! decodebin ! appsink'
+    uri = SourceUri.parse(text)
+    assert uri.kind == 'pipeline' and uri.target == text
+    assert uri.shown == (
+        'rtspsrc location=rtsp://***@cam/1 user-pw=*** ! decodebin ! appsink')
 
 
 def test_a_path_is_a_file_with_or_without_its_scheme(tmp_path):
@@ -33,6 +48,14 @@ def test_a_path_is_a_file_with_or_without_its_scheme(tmp_path):
     path.touch()
     assert SourceUri.parse(str(path)) == SourceUri('file', str(path), str(path))
     assert SourceUri.parse(f'file://{path}').target == str(path)
+    assert not SourceUri.parse(str(path)).live
+
+
+def test_a_folder_and_a_glob_are_images(tmp_path):
+    assert SourceUri.parse(str(tmp_path)).kind == 'images'
+    assert SourceUri.parse(f'{tmp_path}/*.png').kind == 'images'
+    (tmp_path / 'odd[1].mp4').touch()
+    assert SourceUri.parse(str(tmp_path / 'odd[1].mp4')).kind == 'file'
 
 
 def test_a_path_that_is_not_there_is_refused():
@@ -44,13 +67,36 @@ def test_a_path_that_is_not_there_is_refused():
 @pytest.mark.parametrize('url, shown', [
     ('rtsp://user:secret@10.0.0.7:554/h264?ch=1', 'rtsp://***@10.0.0.7:554/h264?ch=1'),
     ('http://secret@cam/', 'http://***@cam/'),
-    ('rtsp://user:p@ss:w/rd@cam/1', 'rtsp://user:p@ss:w/rd@cam/1'),
+    ('rtsp://user:secret@[::1]:554/1', 'rtsp://***@[::1]:554/1'),
+    ('rtsp://user:se@cr:e/t@cam/1', 'rtsp://***@cam/1'),
+    ('rtsp://user:se?cr#et@cam/1', 'rtsp://***@cam/1'),
+    ('rtsp:/user:secret@cam/1', 'rtsp:/***@cam/1'),
+    ('http://cam/mjpeg?user=me&password=secret&ch=1',
+     'http://cam/mjpeg?user=me&password=***&ch=1'),
+    ('http://cam/?access_token=secret#x', 'http://cam/?access_token=***#x'),
+    ('http://cam/?usr=me&PWD=secret', 'http://cam/?usr=me&PWD=***'),
+    ('http://cam/cgi?loginuse=me&loginpas=secret', 'http://cam/cgi?loginuse=me&loginpas=***'),
+    ('http://cam/?api-key=secret&x-sig=secret', 'http://cam/?api-key=***&x-sig=***'),
+    ('rtsp://cam:554/user=me_password=secret_channel=1.sdp',
+     'rtsp://cam:554/user=me_password=***'),
     ('rtsp://cam/1', 'rtsp://cam/1'),
-    ('rtsp://[::1', '(a malformed URL)'),
+    ('rtsp://[::1', 'rtsp://[::1'),
 ])
 def test_a_password_is_never_shown(url, shown):
-    if '/rd@' in url:
-        assert 'p@ss' not in without_password(url)
+    assert without_password(url) == shown
+    assert 'secret' not in shown
+    if '://' in url:
+        assert SourceUri.parse(url) == SourceUri('stream', url, shown)
     else:
-        assert without_password(url) == shown
-        assert SourceUri.parse(url).shown == shown
+        with pytest.raises(SourceError) as caught:
+            SourceUri.parse(url)
+        assert 'secret' not in str(caught.value)
+
+
+def test_a_variable_of_the_environment_is_used_and_not_shown(monkeypatch):
+    monkeypatch.setenv('CAMERA', 'me:secret')
+    uri = SourceUri.parse('http://cam/${CAMERA}')
+    assert uri.target == 'http://cam/me:secret' and uri.shown == 'http://cam/${CAMERA}'
+    monkeypatch.delenv('CAMERA')
+    with pytest.raises(SourceError, match='the environment has no variable CAMERA'):
+        SourceUri.parse('http://cam/${CAMERA}')

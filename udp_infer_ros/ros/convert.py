@@ -170,7 +170,8 @@ def _by_cv_bridge(message: RosImage) -> BgrImage:
     except Exception as error:  # It raises whatever Boost, NumPy or OpenCV raise.
         raise FrameError(
             'image.encoding', message.encoding,
-            f'must be one of {", ".join((*ENCODINGS, *TWO_PLANES))} (cv_bridge: {error})') from error
+            f'must be one of {", ".join((*ENCODINGS, *TWO_PLANES))} '
+            f'(cv_bridge: {error})') from error
     return np.asarray(image, dtype=np.uint8)
 
 

@@ -105,8 +105,7 @@ class TopicSource:
     def adapt(self) -> None:
         """Subscribe anew if what is published has changed. Call it now and then."""
         transport = self._wanted_transport()
-        fixed = f'qos_overrides.{self._topics[transport]}.subscription.reliability' in overrides(
-            self._node)
+        fixed = self._is_fixed(self._topics[transport])
         reliability = self._wanted_reliability(self._topics[transport])
         if self._subscription is not None:
             if transport == self._transport and (fixed or reliability == self._reliability):
@@ -123,9 +122,11 @@ class TopicSource:
         self._subscription = self._node.create_subscription(
             message, self.topic, partial(self._take, self.topic, decode),
             QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability),
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=self._incompatible if fixed else None),
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible),
             qos_overriding_options=QoSOverridingOptions(policies))
+
+    def _is_fixed(self, topic: str) -> bool:
+        return f'qos_overrides.{topic}.subscription.reliability' in overrides(self._node)
 
     def _wanted_transport(self) -> str:
         if not self._auto:
@@ -175,7 +176,8 @@ class TopicSource:
                 'two cameras cannot be tracked as one, remap one of them', once=True)
 
     def _incompatible(self, event: Any) -> None:
-        self._node.get_logger().warning(
-            f'a publisher of {self.topic} offers another QoS than this node asks for, so '
-            f'nothing comes from it: remove qos_overrides.{self.topic}.subscription, or '
-            'change the publisher', once=True)
+        if self._is_fixed(self.topic):
+            self._node.get_logger().warning(
+                f'a publisher of {self.topic} offers another QoS than this node asks for, so '
+                f'nothing comes from it: remove qos_overrides.{self.topic}.subscription, or '
+                'change the publisher', once=True)

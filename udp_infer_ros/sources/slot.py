@@ -47,6 +47,13 @@ class FrameSlot:
         self._changed = threading.Condition()
         self._frame: PendingFrame | None = None
         self._closed = False
+        self._woken = False
+
+    @property
+    def drained(self) -> bool:
+        """Tell whether no frame waits and none will come."""
+        with self._changed:
+            return self._closed and self._frame is None
 
     def put(self, frame: PendingFrame) -> bool:
         """
@@ -66,12 +73,20 @@ class FrameSlot:
             return True
 
     def take(self) -> PendingFrame | None:
-        """Wait for a frame and take it; None when the slot is closed and empty."""
+        """Wait for a frame and take it; None when there is none, but somebody called."""
         with self._changed:
-            self._changed.wait_for(lambda: self._frame is not None or self._closed)
+            self._changed.wait_for(
+                lambda: self._frame is not None or self._closed or self._woken)
+            self._woken = False
             frame, self._frame = self._frame, None
             self._changed.notify_all()
             return frame
+
+    def wake(self) -> None:
+        """Have `take` return at once, with or without a frame."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Accept no more frames. One that waits can still be taken."""

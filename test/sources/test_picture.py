@@ -1,0 +1,82 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A picture is whole, or it is refused."""
+
+import cv2
+import numpy as np
+import pytest
+from udp_infer_ros.errors import DecodeError
+from udp_infer_ros.sources.picture import decode_picture
+
+GRADIENT = np.dstack([np.tile(np.arange(64, dtype=np.uint8) * 3, (48, 1))] * 3)
+
+
+def encoded(extension, *options):
+    """Encode a picture."""
+    return cv2.imencode(extension, GRADIENT, list(options))[1].tobytes()
+
+
+@pytest.mark.parametrize('data', [
+    encoded('.jpg'), encoded('.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1), encoded('.png'),
+    encoded('.jpg', cv2.IMWRITE_JPEG_RST_INTERVAL, 2), encoded('.bmp'), encoded('.webp'),
+    encoded('.jpg') + bytes(100), b'\xff\xd8\xff' + encoded('.jpg')[2:],
+])
+def test_a_whole_picture_is_decoded_whatever_follows_it(data):
+    image = decode_picture(data, 'image')
+    assert image.shape == (48, 64, 3)
+    assert np.abs(image.astype(int) - GRADIENT).max() < 20
+
+
+@pytest.mark.parametrize('options', [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)])
+def test_no_cut_of_a_jpeg_is_shown(options):
+    data = encoded('.jpg', *options)
+    for length in range(len(data) - 1):
+        with pytest.raises(DecodeError, match='cannot be decoded'):
+            decode_picture(data[:length], 'image')
+
+
+def test_the_end_of_a_thumbnail_is_not_that_of_the_picture():
+    data = encoded('.jpg')
+    thumbnail = b'Exif\0\0' + data
+    segment = b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
+    whole = data[:2] + segment + data[2:]
+    assert decode_picture(whole, 'image').shape == (48, 64, 3)
+    with pytest.raises(DecodeError, match='the end of the JPEG is missing'):
+        decode_picture(whole[:-100], 'image')
+
+
+def test_no_cut_of_a_png_is_shown():
+    data = encoded('.png')
+    for length in range(len(data) - 8):
+        with pytest.raises(DecodeError):
+            decode_picture(data[:length], 'image')
+
+
+def test_a_picture_that_claims_to_be_huge_is_refused_before_memory_is_taken():
+    png = bytearray(encoded('.png'))
+    png[16:24] = b'\x00\x00\xff\xff' * 2
+    with pytest.raises(DecodeError, match='it claims 4294836225 pixels'):
+        decode_picture(bytes(png), 'image')
+    jpeg = bytearray(encoded('.jpg'))
+    at = jpeg.index(b'\xff\xc0')
+    jpeg[at + 5:at + 9] = b'\xff\xff\xff\xff'
+    with pytest.raises(DecodeError, match='it claims 4294836225 pixels'):
+        decode_picture(bytes(jpeg), 'image')
+
+
+@pytest.mark.parametrize('data', [b'', b'no picture', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(DecodeError, match='cannot be decoded'):
+        decode_picture(data, 'image')
