@@ -31,7 +31,7 @@ import socket
 import struct
 import sys
 import time
-from typing import IO
+from typing import Any, IO
 
 from udp_infer_ros import __version__
 from udp_infer_ros.listen import show
@@ -156,7 +156,8 @@ def open_receiver(host: str, port: int, group: str | None) -> socket.socket:
         # Several listeners may hear the same group.
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Bound to the group: what is sent to the same port otherwise is not meant.
-        address = socket.getaddrinfo(group, port, type=socket.SOCK_DGRAM)[0][4]
+        address: tuple[Any, ...] = socket.getaddrinfo(
+            group, port, type=socket.SOCK_DGRAM)[0][4]
         receiver.bind(address)
         if version6:
             packed = socket.inet_pton(socket.AF_INET6, group.partition('%')[0])

@@ -1,0 +1,258 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The node can be watched, steered and lived with."""
+
+import itertools
+import os
+import random
+import sys
+import threading
+import time
+
+import cv2
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from helpers import make_result, write_model, yolo_table
+import numpy as np
+import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
+from ros_helpers import Bench, grey_image
+from sensor_msgs.msg import CompressedImage, Image
+from std_srvs.srv import SetBool, Trigger
+from udp_infer_ros.ros import image_output
+from udp_infer_ros.ros.diagnostics import resident_mib
+
+pytestmark = pytest.mark.timeout(60)
+BOXES = [(10, 20, 30, 40, 0.9, 1), (40, 20, 60, 44, 0.6, 0)]
+
+
+@pytest.fixture
+def make_bench(tmp_path):
+    model = str(write_model(
+        tmp_path / 'two.onnx', yolo_table(BOXES, 2), metadata={'names': "['person', 'car']"}))
+    benches = []
+
+    def make(start=True, **values):
+        given = {'model.id': model, 'model.threads': 1}
+        given.update({name.replace('__', '.'): value for name, value in values.items()})
+        benches.append(Bench(given, start=start))
+        return benches[-1]
+    yield make
+    for bench in benches:
+        bench.close()
+
+
+def call(bench, kind, name, **request):
+    """Call a service of the node."""
+    client = bench.peer.create_client(kind, f'/udp_infer/{name}')
+    assert client.wait_for_service(timeout_sec=10.0)
+    answer = client.call_async(kind.Request(**request))
+    bench.wait_until(answer.done)
+    return answer.result()
+
+
+def looks(bench, kind, topic):
+    """Subscribe to a topic and wait until the node knows."""
+    seen = []
+    bench.peer.create_subscription(kind, topic, seen.append, 10)
+    bench.wait_until(lambda: bench.node.count_subscribers(topic))
+    time.sleep(0.3)
+    return seen
+
+
+def test_a_picture_has_the_header_of_its_image_and_shows_the_boxes(make_bench):
+    bench = make_bench(annotate__max_fps=0.0)
+    camera = bench.camera()
+    raw = looks(bench, Image, '/udp_infer/image_annotated')
+    compressed = looks(bench, CompressedImage, '/udp_infer/image_annotated/compressed')
+    bench.connect(camera, grey_image())
+    raw.clear()
+    image = grey_image(stamp=(8, 9), frame_id='left')
+    bench.show(camera, image)
+    bench.wait_until(lambda: raw and compressed)
+    assert raw[0].header == image.header
+    picture = np.array(raw[0].data, dtype=np.uint8).reshape(64, 128, 3)
+    assert (raw[0].encoding, raw[0].step) == ('bgr8', 384)
+    assert (picture != 127).any(axis=2).sum() > 100
+    again = cv2.imdecode(np.frombuffer(compressed[-1].data, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(again.astype(int) - picture).mean() < 20
+
+
+def test_nothing_is_drawn_while_nobody_looks(make_bench, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        image_output.Annotator, 'draw', lambda *arguments, **keywords: drawn.append(arguments))
+    bench = make_bench()
+    camera = bench.camera()
+    bench.connect(camera, grey_image())
+    bench.show(camera, grey_image())
+    assert drawn == []
+
+
+def test_no_more_pictures_than_wanted_are_drawn(make_bench):
+    now_s = [100.0]
+    bench = make_bench()
+    output = image_output.ImageOutput(bench.node, bench.node.settings, clock_s=lambda: now_s[0])
+    due = 0
+    for _ in range(200):  # Ten seconds at 20 Hz, with at most 15 pictures a second.
+        due += output._due()
+        now_s[0] += 0.05
+    assert 145 <= due <= 151
+    now_s[0] += 60
+    assert sum(output._due() for _ in range(10)) <= 2, 'a pause is not made up for'
+    output.close()
+
+
+def test_annotations_for_foxglove_outline_and_name_every_object(monkeypatch):
+    class Message:
+
+        LINE_LOOP = 2
+
+        def __init__(self, **fields):
+            self.points, self.texts = [], []
+            self.__dict__.update(fields)
+    for name in ('Color', 'ImageAnnotations', 'Point2', 'PointsAnnotation', 'TextAnnotation'):
+        monkeypatch.setattr(image_output, name, Message, raising=False)
+    result = make_result(2)
+    message = image_output.annotations_to_foxglove(result)
+    found = result.objects[0]
+    xs = [point.x for point in message.points[0].points]
+    assert max(xs) - min(xs) == pytest.approx(found.width)
+    assert message.points[0].type == 2
+    assert message.texts[0].text == f'#1 {found.class_name} {found.score:.2f}'
+    assert len(message.points) == len(message.texts) == 2
+
+
+def reports(bench):
+    """Listen to the diagnostics; give a function that tells a part's latest report."""
+    arrays = []
+    bench.peer.create_subscription(DiagnosticArray, '/diagnostics', arrays.append, 10)
+
+    def latest(part):
+        for array in reversed(arrays):
+            for status in array.status:
+                if status.name == f'udp_infer: {part}':
+                    return status
+        return DiagnosticStatus(level=b'\x63')
+    return latest
+
+
+def test_a_healthy_node_says_so_with_figures(make_bench):
+    bench = make_bench()
+    latest = reports(bench)
+    camera = bench.camera()
+    bench.connect(camera, grey_image())
+    for i in range(30):
+        bench.show(camera, grey_image(stamp=(7, i)))
+    bench.wait_until(lambda: 'Hz from topic /image_raw' in latest('source').message)
+    bench.wait_until(lambda: 'total_p95_ms' in {item.key for item in latest('model').values})
+    for part in ('source', 'model', 'tracker', 'udp'):
+        assert latest(part).level == DiagnosticStatus.OK
+        assert latest(part).hardware_id == '/udp_infer'
+    values = {item.key: item.value for item in latest('model').values}
+    assert values['provider'] == 'CPUExecutionProvider' and values['family'] == 'yolo'
+    assert float(values['memory_mib']) > 10
+    values = {item.key: item.value for item in latest('udp').values}
+    [sent] = [value for key, value in values.items() if key.startswith('sent ')]
+    assert int(sent) >= 30
+
+
+def test_trouble_is_told_with_what_to_do(make_bench):
+    bench = make_bench(source__stall_timeout_s=0.5)
+    latest = reports(bench)
+    bench.wait_until(lambda: latest('source').level == DiagnosticStatus.ERROR)
+    assert 'nobody publishes there; check the name, or remap image_raw' in latest('source').message
+    camera = bench.camera()
+    bench.connect(camera, grey_image())
+    bad = grey_image()
+    bad.encoding = 'nonsense'
+    deadline_s = time.monotonic() + 10
+    while latest('source').level != DiagnosticStatus.WARN and time.monotonic() < deadline_s:
+        camera.publish(bad)
+        time.sleep(0.1)
+    assert 'bad_message; last: ' in latest('source').message
+
+
+def test_disabled_it_looks_at_nothing_and_keeps_its_model(make_bench):
+    bench = make_bench()
+    latest = reports(bench)
+    camera = bench.camera()
+    bench.connect(camera, grey_image())
+    assert call(bench, SetBool, 'enable', data=False).success
+    offered = bench.node.stats.snapshot().offered
+    for _ in range(5):
+        camera.publish(grey_image())
+        time.sleep(0.05)
+    assert bench.node.stats.snapshot().offered == offered
+    bench.wait_until(lambda: latest('model').message.startswith('disabled by ~/enable'))
+    assert call(bench, SetBool, 'enable', data=False).message == 'already disabled'
+    assert call(bench, SetBool, 'enable', data=True).success
+    bench.connect(camera, grey_image(stamp=(9, 0)))
+    message, _ = bench.show(camera, grey_image(stamp=(9, 1)))
+    assert len(message.detections) == 2
+
+
+def test_disabled_it_stays_so_through_a_transition(make_bench):
+    bench = make_bench()
+    assert call(bench, SetBool, 'enable', data=False).success
+    bench.node.trigger_deactivate()
+    assert bench.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert not any('worker' in thread.name for thread in threading.enumerate())
+
+
+def test_a_reset_tracker_gives_new_ids(make_bench):
+    bench = make_bench()
+    camera = bench.camera()
+    bench.connect(camera, grey_image(stamp=(5, 0)))
+    assert call(bench, Trigger, 'reset_tracker').success
+    message, _ = bench.show(camera, grey_image(stamp=(5, 1)))
+    assert [item.id for item in message.detections] == ['3', '4']
+
+
+def test_there_is_no_tracker_to_reset_before_the_node_is_configured(make_bench):
+    answer = call(make_bench(start=False), Trigger, 'reset_tracker')
+    assert not answer.success and 'not configured' in answer.message
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_hundred_walks_through_the_life_cycle_leave_nothing_behind(make_bench):
+    bench = make_bench(start=False)
+    chance = random.Random(6)
+    legal = {
+        'unconfigured': {'configure': 'inactive'},
+        'inactive': {'activate': 'active', 'cleanup': 'unconfigured'},
+        'active': {'deactivate': 'inactive'}}
+    state, counts, lives = 'unconfigured', [], 0
+    walked = set()
+    for step in itertools.count():
+        name = chance.choice(sorted(legal[state]))
+        assert getattr(bench.node, f'trigger_{name}')() == TransitionCallbackReturn.SUCCESS
+        walked.add((state, name))
+        state = legal[state][name]
+        if state == 'unconfigured':
+            lives += 1
+            if lives in (20, 100):
+                # What an executor has in hand is freed when it has put it down.
+                time.sleep(1.0)
+                counts.append((
+                    threading.active_count(), len(os.listdir('/proc/self/fd')), resident_mib()))
+        if lives == 100:
+            break
+        assert step < 2000
+    assert len(walked) == 4
+    settled, last = counts
+    assert last[:2] == settled[:2], 'threads and file descriptors'
+    assert last[2] - settled[2] < 20.0, f'{settled[2]:.0f} became {last[2]:.0f} MiB'
+    print(f'memory {settled[2]:.1f} -> {last[2]:.1f} MiB in {step} transitions', file=sys.stderr)
