@@ -63,7 +63,7 @@ def make_result(
 
 def write_model(
     path: Path, *tables, input_shape=(1, 3, 64, 64), metadata=None, input_type=TensorProto.FLOAT,
-    output_names=None, input_name='images', size_inputs=None,
+    output_names=None, input_name='images', size_inputs=None, dark=False,
 ):
     """
     Write an ONNX file whose outputs are the tables given, whatever the image is.
@@ -71,19 +71,26 @@ def write_model(
     The outputs are declared with the tables' shapes and types.
 
     :param size_inputs: more inputs, name to (type, shape), which are not used.
+    :param dark: a dark image gives zeros instead.
     """
     nodes = [
         helper.make_node('Cast', [input_name], ['as_float'], to=TensorProto.FLOAT),
         helper.make_node('ReduceMean', ['as_float'], ['mean'], keepdims=0),
-        helper.make_node('Mul', ['mean', 'zero'], ['nothing'])]
-    constants = [numpy_helper.from_array(np.array(0, dtype=np.float32), 'zero')]
+        helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
+        helper.make_node('Greater', ['mean', 'grey'], ['is_light']),
+        helper.make_node('Cast', ['is_light'], ['light'], to=TensorProto.FLOAT)]
+    constants = [
+        numpy_helper.from_array(np.array(0, dtype=np.float32), 'zero'),
+        numpy_helper.from_array(np.array(0.47, dtype=np.float32), 'grey')]
     outputs = []
     for i, table in enumerate(tables):
         name = output_names[i] if output_names else f'output{i}'
         table = np.asarray(table)
         kind = TensorProto.INT64 if table.dtype.kind == 'i' else TensorProto.FLOAT
         constants.append(numpy_helper.from_array(table.astype(np.float32), f'table{i}'))
-        nodes.append(helper.make_node('Add', [f'table{i}', 'nothing'], [f'sum{i}']))
+        nodes.append(
+            helper.make_node('Mul', [f'table{i}', 'light'], [f'sum{i}']) if dark else
+            helper.make_node('Add', [f'table{i}', 'nothing'], [f'sum{i}']))
         nodes.append(helper.make_node('Cast', [f'sum{i}'], [name], to=kind))
         outputs.append(helper.make_tensor_value_info(name, kind, table.shape))
     inputs = [helper.make_tensor_value_info(input_name, input_type, input_shape)]

@@ -1,0 +1,198 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+How long the steps of a frame take on this machine, and how that compares with the usual way.
+
+    make bench
+
+Every figure is the median of many runs in this process. Machines differ and are noisy; the ratio
+to the usual way, measured in the same run, is what can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import json
+import os
+from pathlib import Path
+import socket
+import sys
+import time
+
+import cv2
+import numpy as np
+import supervision as sv
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / 'test'), str(ROOT / 'dev')]
+
+from helpers import make_frame, make_result  # noqa: E402, I100
+from udp_infer_ros.detection.decoders import InputSize, yolo  # noqa: E402
+from udp_infer_ros.detection.detector import Detector  # noqa: E402
+from udp_infer_ros.detection.families import YOLO  # noqa: E402
+from udp_infer_ros.detection.model_file import ImageInput  # noqa: E402
+from udp_infer_ros.detection.nms import non_max_suppression  # noqa: E402
+from udp_infer_ros.detection.preprocess import Preprocessor  # noqa: E402
+from udp_infer_ros.outputs.payload import encode  # noqa: E402
+from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput  # noqa: E402
+from udp_infer_ros.pipeline import Pipeline  # noqa: E402
+from udp_infer_ros.ros.convert import detections_to_ros  # noqa: E402
+from udp_infer_ros.settings import ModelSettings, Settings, UdpSettings  # noqa: E402
+from udp_infer_ros.stats import Stats  # noqa: E402
+from udp_infer_ros.tracking import ByteTracker  # noqa: E402
+
+SIZE = InputSize(640, 640)
+RANDOM = np.random.default_rng(1)
+
+
+def median_ms(run: Callable[[], object], repeat: int = 200) -> float:
+    """Time something, after a few runs that do not count."""
+    times_ms = []
+    for i in range(repeat + 5):
+        begin_s = time.perf_counter()
+        run()
+        if i >= 5:
+            times_ms.append((time.perf_counter() - begin_s) * 1e3)
+    return float(np.median(times_ms))
+
+
+def report(name: str, ours: Callable[[], object], usual: Callable[[], object] | None = None,
+           repeat: int = 200) -> None:
+    """Print one line."""
+    ours_ms = median_ms(ours, repeat)
+    line = f'{name:48} {ours_ms:8.3f} ms'
+    if usual is not None:
+        usual_ms = median_ms(usual, repeat)
+        line += f'   {usual_ms:8.3f} ms   {usual_ms / ours_ms:5.1f} x'
+    print(line, flush=True)
+
+
+def preprocessing() -> None:
+    """1280 x 720 into 640 x 640."""
+    image = RANDOM.integers(0, 256, (720, 1280, 3), dtype=np.uint8)
+    target = ImageInput('images', SIZE, np.dtype(np.float32), False, True)
+    prepare = Preprocessor(target, YOLO)
+
+    def usual() -> object:
+        small = cv2.resize(image, (640, 360))
+        small = cv2.copyMakeBorder(small, 140, 140, 0, 0, cv2.BORDER_CONSTANT, value=(114,) * 3)
+        return np.ascontiguousarray(
+            small[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255)
+    report('letterbox 1280 x 720 to 640 x 640', lambda: prepare(image), usual)
+
+
+def decoding() -> None:
+    """8400 anchors, 80 classes."""
+    for count, text in ((20, '20 objects'), (1000, '1000 candidates of 50 objects')):
+        table = np.zeros((1, 84, 8400), dtype=np.float32)
+        table[0, 4:] = RANDOM.uniform(0, 0.05, (80, 8400))
+        columns = RANDOM.permutation(8400)[:count]
+        objects = min(count, 50)
+        centres = np.repeat(RANDOM.uniform(40, 600, (objects, 2)), count // objects, axis=0)
+        table[0, :2, columns] = centres + RANDOM.normal(0, 2, centres.shape)
+        table[0, 2:4, columns] = np.repeat(
+            RANDOM.uniform(20, 80, (objects, 2)), count // objects, axis=0)
+        labels = np.repeat(RANDOM.integers(0, 80, objects), count // objects)
+        table[0, 4 + labels, columns] = RANDOM.uniform(0.4, 0.9, count)
+
+        def ours(table: np.ndarray = table) -> object:
+            found = yolo({'output0': table}, 0.25, SIZE)
+            return non_max_suppression(
+                found.xyxy, found.scores, found.class_ids, iou=0.45, class_agnostic=False)
+
+        def usual(table: np.ndarray = table) -> object:
+            rows = table[0].T
+            scores, labels = rows[:, 4:].max(axis=1), rows[:, 4:].argmax(axis=1)
+            keep = scores > 0.25
+            xywh = rows[keep, :4]
+            return sv.Detections(
+                xyxy=np.hstack((xywh[:, :2] - xywh[:, 2:] / 2, xywh[:, :2] + xywh[:, 2:] / 2)),
+                confidence=scores[keep], class_id=labels[keep]).with_nms(0.45)
+        report(f'decode and suppress 8400 anchors, {text}', ours, usual, 100)
+
+
+def tracking() -> None:
+    """Objects that drift."""
+    for count in (10, 50, 300):
+        tracker = ByteTracker()
+        corner = RANDOM.uniform(0, (1800, 1000), (count, 2))
+        size = RANDOM.uniform(20, 80, (count, 2))
+        speed = RANDOM.normal(0, 2, (count, 2))
+        stamp = [0]
+
+        def update(corner: np.ndarray = corner, size: np.ndarray = size,
+                   speed: np.ndarray = speed, tracker: ByteTracker = tracker,
+                   stamp: list[int] = stamp, count: int = count) -> object:
+            stamp[0] += 33_000_000
+            corner += speed
+            return tracker.update(sv.Detections(
+                xyxy=np.hstack((corner, corner + size)).astype(np.float32),
+                confidence=np.full(count, 0.8, dtype=np.float32),
+                class_id=np.zeros(count, dtype=int)), stamp[0])
+        report(f'track {count} objects', update)
+
+
+def telling() -> None:
+    """Fifty detections, said twice."""
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(('127.0.0.1', 0))
+    target = f'127.0.0.1:{receiver.getsockname()[1]}'
+    settings = UdpSettings(targets=(target,), max_bytes=65507)
+    output = UdpOutput(settings, resolve_targets([target]), Stats())
+    image = np.zeros((480, 640, 3), dtype=np.uint8)
+    result = make_result(50)
+    assert result.objects
+
+    def usual() -> object:
+        return json.dumps({'frame_id': 1, 'predictions': [
+            {'x': found.x, 'y': found.y, 'width': found.width, 'height': found.height,
+             'confidence': found.score, 'class': found.class_name, 'class_id': found.class_id,
+             'tracker_id': found.track_id} for found in result.objects]}).encode()
+    report('plain numbers of 50 detections', lambda: make_plain(result))
+    report('encode 50 detections', lambda: encode(result), usual)
+    report('encode and send 50 detections', lambda: output.tell(result, image))
+    report('Detection2DArray of 50 detections', lambda: detections_to_ros(result, 'name'))
+    output.close()
+    receiver.close()
+
+
+def make_plain(result: object) -> object:
+    """Compute the rows that both outputs use, which a Result otherwise does once."""
+    result.__dict__.pop('objects', None)
+    return result.objects  # type: ignore[attr-defined]
+
+
+def whole() -> None:
+    """The bundled model on a 640 x 272 frame, from the slot to the result."""
+    detector = Detector.load(ModelSettings())
+    pipeline = Pipeline(detector, Settings(), Stats())
+    frame = make_frame(width=640, height=272)
+    tensor, _ = detector.prepare(frame.image)
+    report('nanodet_g_416: a whole frame; ONNX Runtime alone', lambda: pipeline.process(frame),
+           lambda: detector.run(tensor), 100)
+
+
+def main() -> None:
+    """Run everything."""
+    cv2.setNumThreads(1)
+    print(f'{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, NumPy {np.__version__}, '
+          f'OpenCV {cv2.__version__}')
+    print(f'{"":48} {"ours":>11}   {"usual":>11}   ratio')
+    for part in (preprocessing, decoding, tracking, telling, whole):
+        part()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,73 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The example receivers, run against a live sender."""
+
+from pathlib import Path
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from helpers import make_result
+import numpy as np
+import pytest
+from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput
+from udp_infer_ros.settings import UdpSettings
+from udp_infer_ros.stats import Stats
+
+EXAMPLES = Path(__file__).resolve().parents[2] / 'examples'
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize('name, interpreter', [
+    ('receive.py', sys.executable), ('receive.js', shutil.which('node'))])
+@pytest.mark.parametrize('payload', ['full', 'roboflow'])
+def test_a_receiver_of_twenty_lines_prints_what_is_sent(name, interpreter, payload):
+    if interpreter is None:
+        pytest.skip('Node.js is not installed')
+    code = [line for line in (EXAMPLES / name).read_text().splitlines()
+            if line.strip() and not line.startswith(('#', '//', '"""'))]
+    assert len(code) <= 20
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [interpreter, str(EXAMPLES / name), str(port)], stdout=subprocess.PIPE, text=True)
+    settings = UdpSettings(targets=(f'127.0.0.1:{port}',), payload=payload)
+    output = UdpOutput(settings, resolve_targets(settings.targets), Stats())
+    result = make_result(2)
+    deadline_s = time.monotonic() + 20
+    try:
+        sending = threading.Event()
+
+        def send():
+            while not sending.wait(0.05) and time.monotonic() < deadline_s:
+                output.tell(result, np.zeros((480, 640, 3), dtype=np.uint8))
+        sender = threading.Thread(target=send)
+        sender.start()
+        lines = [process.stdout.readline().split() for _ in range(2)]
+    finally:
+        sending.set()
+        sender.join()
+        process.kill()
+        process.communicate()
+        output.close()
+    for words, found in zip(lines, result.objects):
+        assert words[:2] == ['11', found.class_name]
+        assert words[2] == ('-' if found.track_id < 0 else str(found.track_id))
+        assert [float(word) for word in words[3:]] == [
+            found.x, found.y, found.width, found.height]
