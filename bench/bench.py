@@ -175,7 +175,7 @@ def make_plain(result: object) -> object:
 
 
 def whole() -> None:
-    """The bundled model on a 640 x 272 frame, from the slot to the result."""
+    """Time the bundled model on a 640 x 272 frame, from the slot to the result."""
     detector = Detector.load(ModelSettings())
     pipeline = Pipeline(detector, Settings(), Stats())
     frame = make_frame(width=640, height=272)
