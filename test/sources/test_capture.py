@@ -17,6 +17,8 @@
 import threading
 import time
 
+import cv2
+import numpy as np
 import pytest
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.settings import SourceSettings
@@ -138,3 +140,50 @@ def test_stopping_in_the_middle_ends_the_thread(make_clip):
     slot.take()
     assert source.stop(timeout_s=5.0)
     assert threading.active_count() == before
+
+
+def write_images(folder, names):
+    """Write images that get brighter, 8 grey levels each, in the order of the names."""
+    for i, name in enumerate(names):
+        assert cv2.imwrite(str(folder / name), np.full((48, 64, 3), 8 * i, dtype=np.uint8))
+
+
+@pytest.mark.parametrize('glob', ['', '/*.png', '/frame_*'])
+def test_images_of_a_folder_or_a_glob_come_in_the_order_of_their_numbers(tmp_path, glob):
+    write_images(tmp_path, [f'frame_{i}.png' for i in (1, 2, 9, 10, 11)])
+    (tmp_path / 'notes.txt').write_text('no image')
+    frames, stats = play(f'{tmp_path}{glob}', fps=10.0)
+    assert grey_levels(frames) == [0, 1, 2, 3, 4]
+    stamps = [frame.info.stamp_ns - 1_000_000_000_000 for frame in frames]
+    assert stamps == pytest.approx([0, 100e6, 200e6, 300e6, 400e6], abs=1e3)
+
+
+def test_an_image_that_is_cut_is_counted_and_the_others_are_shown(tmp_path):
+    write_images(tmp_path, ['1.jpg', '2.jpg', '3.jpg'])
+    path = tmp_path / '2.jpg'
+    path.write_bytes(path.read_bytes()[:-20])
+    frames, stats = play(tmp_path)
+    assert grey_levels(frames) == [0, 2]
+    assert stats.dropped()['decode_error'] == 1
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(SourceError, match='there is no image'):
+        play(tmp_path)
+
+
+def test_a_looped_folder_begins_again(tmp_path):
+    write_images(tmp_path, ['1.png', '2.png'])
+    assert grey_levels(play(tmp_path, limit=5, loop=True)[0]) == [0, 1, 0, 1, 0]
+
+
+def test_a_file_is_thinned_by_its_own_time(make_clip):
+    frames, stats = play(make_clip(20, fps=20.0), max_fps=10.0)
+    assert grey_levels(frames) == list(range(0, 20, 2))
+    assert stats.dropped()['max_fps'] == 10
+
+
+def test_frames_of_a_file_are_never_too_old(make_clip):
+    times = iter([10**18] + [10**18 + 5 * 10**9] * 100)
+    frames, stats = play(make_clip(5), now_ns=lambda: next(times), max_age_s=0.1)
+    assert len(frames) == 5 and stats.dropped()['stale'] == 0

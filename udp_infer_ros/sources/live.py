@@ -163,6 +163,8 @@ class Reading:
                 if captured.image is not None:
                     self._beat_s = time.monotonic()
                     self.frames += 1
+                    if self.frames == 1:
+                        self._changed.set()
 
 
 class LiveWatch:

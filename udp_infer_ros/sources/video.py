@@ -39,6 +39,8 @@ OPEN_TIMEOUT_S = 5.0
 """How long a server may take to answer."""
 OPENCV_LOG_FATAL = 1
 FFMPEG_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
+FFMPEG_LOG_LEVEL = 'OPENCV_FFMPEG_LOGLEVEL'
+FFMPEG_LOG_QUIET = '-8'
 IMAGE_SUFFIXES = {
     '.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp'}
 IMAGES_PER_S = 30.0
@@ -302,7 +304,7 @@ def _set_up_camera(capture: cv2.VideoCapture, settings: SourceSettings) -> None:
     The pixel format comes first, because the sizes depend on it, and the rates on the size.
     """
     if settings.fourcc:
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*settings.fourcc))
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*settings.fourcc))
     if settings.width:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
@@ -343,3 +345,5 @@ def _quiet_opencv() -> None:
     # OpenCV 5 moved the function.
     set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
     set_level(OPENCV_LOG_FATAL)
+    # FFmpeg writes to stderr itself, at every try, and nobody knows when with the whole address.
+    os.environ.setdefault(FFMPEG_LOG_LEVEL, FFMPEG_LOG_QUIET)
