@@ -85,7 +85,7 @@ class Bench:
         self.executor.add_node(self.node)
         self.executor.add_node(self.peer)
         self._spinning = True
-        self._thread = threading.Thread(target=self._spin)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
         if start:
             assert self.node.bring_up()

@@ -217,7 +217,8 @@ class ModelSettings:
         choices=(
             'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'end2end',
             'yolov7_end2end', 'rtdetr', 'ultralytics_rtdetr', 'ultralytics_rtdetr_scores',
-            'rfdetr', 'hf_rtdetr', 'detr', 'paddle', 'mmdeploy', 'torchvision', 'tensorflow'))
+            'rfdetr', 'hf_rtdetr', 'detr', 'paddle', 'batched_nms', 'mmdeploy', 'torchvision',
+            'tensorflow'))
     resize: str = _param('auto', (
         'letterbox keeps the aspect ratio and pads around, letterbox_top_left pads right and '
         'below, stretch does not keep it; auto: what the family was trained with.'),

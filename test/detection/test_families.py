@@ -249,6 +249,14 @@ def paddle(objects):
     return [table, np.array([len(objects)], dtype=np.int64)]
 
 
+def batched_nms(objects):
+    boxes, scores = np.zeros((1, MANY + 10, 4)), np.zeros((1, MANY + 10))
+    labels = np.full((1, MANY + 10), -1)
+    boxes[0, :len(objects)], scores[0, :len(objects)] = objects.xyxy, objects.scores
+    labels[0, :len(objects)] = objects.class_ids
+    return [np.array([[len(objects)]]), boxes, scores, labels]
+
+
 def mmdeploy(objects):
     return [np.column_stack((objects.xyxy, objects.scores))[None],
             objects.class_ids[None].astype(np.int64)]
@@ -312,6 +320,8 @@ EXPORTS = {
     'paddle': Export(
         paddle, ('multiclass_nms3_0.tmp_0', 'multiclass_nms3_0.tmp_2'), 'image', size_inputs={
             'scale_factor': (FLOAT, (1, 2)), 'im_shape': (FLOAT, (1, 2))}),
+    'batched_nms': Export(
+        batched_nms, ('num_dets', 'det_boxes', 'det_scores', 'det_classes')),
     'mmdeploy': Export(mmdeploy, ('dets', 'labels'), 'input'),
     'torchvision': Export(
         torchvision, ('boxes', 'labels', 'scores'), 'images', input_shape=(3, HEIGHT, WIDTH)),
@@ -340,7 +350,7 @@ def expected(objects, family, width, height):
     how = FAMILIES[family].preprocessing
     box = Letterbox.fit(
         (width, height), (WIDTH, HEIGHT), keep_aspect=how.resize != 'stretch',
-        centre=how.resize == 'letterbox')
+        centre=how.resize == 'letterbox', round_down=how.round_down)
     xyxy = np.clip(box.undo(objects.xyxy), 0, (width, height, width, height))
     seen = ((xyxy[:, 2:] - xyxy[:, :2]) > 0.01).all(axis=1)
     order = [i for i in np.argsort(-objects.scores) if seen[i]]
@@ -428,7 +438,7 @@ def test_inputs_of_other_types_orders_and_dynamic_sizes_work(tmp_path, input_typ
 def test_a_network_for_one_class_that_was_never_taught_its_class_score_still_scores(tmp_path):
     total = 3 * len(cells())
     table = np.zeros((1, total, 6))
-    table[0, :, 5] = 0.5
+    table[0, :, 5] = np.random.default_rng(1).uniform(0.93, 0.99, total)
     table[0, 7, :5] = (100, 100, 20, 20, 0.8)
     path = write_model(
         tmp_path / 'm.onnx', table, input_shape=(1, 3, HEIGHT, WIDTH),
@@ -467,6 +477,37 @@ def test_an_ambiguous_file_is_refused_with_the_candidates_named(tmp_path):
         'has outputs that could be of several families: logits (1, 330, 3), pred_boxes '
         '(1, 330, 4); set model.family to one of hf_rtdetr, detr, or name the classes in '
         'model.labels')
+
+
+def test_nanodet_of_before_plus_is_not_taken_for_yolox(tmp_path):
+    logits = np.random.default_rng(1).normal(0, 3, (1, len(cells()), CLASSES + 44))
+    logits[0, :, :CLASSES] = 0.01
+    path = write_model(
+        tmp_path / 'm.onnx', logits, input_shape=(1, 3, HEIGHT, WIDTH), output_names=['output'],
+        input_name='data')
+    with pytest.raises(ModelError, match='has outputs of an unknown layout'):
+        Detector.load(ModelSettings(id=str(path)))
+
+
+def test_boxes_turned_inside_out_take_nothing_from_the_others(tmp_path):
+    objects = scene(100)
+    [table] = yolo(objects)
+    rows = [i for i in range(table.shape[2]) if not table[0, 4:, i].any()][:400]
+    table[0, :4, rows] = (160, 96, -300, -180)
+    table[0, 4:, rows] = 0.99
+    path = write_model(
+        tmp_path / 'm.onnx', table, input_shape=(1, 3, HEIGHT, WIDTH), metadata=METADATA)
+    found = detect(
+        Detector.load(ModelSettings(id=str(path))), WIDTH, HEIGHT, max_candidates=200)
+    assert len(found) == 100
+
+
+@pytest.mark.parametrize('shape', [(1, 64, 64), (1, 'height', 'width')])
+def test_a_mask_has_the_size_that_the_file_asks_for(tmp_path, shape):
+    export = Export(
+        detr, ('logits', 'pred_boxes'), 'pixel_values', metadata={}, labels=LABELS,
+        size_inputs={'pixel_mask': (INT64, shape)})
+    assert load(export.write(tmp_path / 'm.onnx', scene(5)), export).info.family == 'detr'
 
 
 def test_yolo_nas_is_not_taken_for_yolov7(tmp_path):

@@ -54,6 +54,14 @@ def test_the_whole_image_fills_the_resized_part_exactly_even_where_it_was_rounde
         [[0, 0, 1279, 717]], atol=1e-9)
 
 
+def test_the_size_can_be_rounded_down():
+    assert Letterbox.fit((451, 300), (640, 640)).height == 426
+    assert Letterbox.fit((451, 301), (640, 640)).height == 427
+    assert Letterbox.fit((451, 301), (640, 640), round_down=True).height == 427
+    assert Letterbox.fit((451, 302), (640, 640), round_down=True).height == 428
+    assert Letterbox.fit((451, 302), (640, 640)).height == 429
+
+
 def test_the_padding_is_equal_on_both_sides_or_at_the_end():
     assert Letterbox.fit((1280, 720), (640, 640)) == Letterbox(1280, 720, 640, 360, 0, 140)
     assert Letterbox.fit((1280, 720), (640, 640), centre=False) == Letterbox(

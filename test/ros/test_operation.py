@@ -230,6 +230,7 @@ import json, os, random, sys, threading, time
 sys.path[:0] = sys.argv[1:3]
 from ros_helpers import Bench
 from rclpy.lifecycle import TransitionCallbackReturn
+from udp_infer_ros.ros.diagnostics import resident_mib
 bench = Bench({'model.id': sys.argv[3], 'model.threads': 1}, start=False)
 chance = random.Random(6)
 legal = {
@@ -264,6 +265,7 @@ def test_a_hundred_walks_through_the_life_cycle_leave_nothing_behind(tmp_path):
         [sys.executable, '-c', A_HUNDRED_LIVES, root, root / 'test', model], text=True,
         capture_output=True, timeout=150, env={**os.environ, 'ROS_DOMAIN_ID': str(
             (int(os.environ.get('ROS_DOMAIN_ID', 0)) + 50) % 101 + 1)})
+    assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     (threads, files, memory), last = told['counts']
     assert told['walked'] == 4, 'every transition'

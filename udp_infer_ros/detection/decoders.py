@@ -85,11 +85,23 @@ def yolov5(outputs: Outputs, threshold: float, size: InputSize) -> Candidates:
     """
     Decode (1, n, 5 + classes): centre x, centre y, width, height, objectness, class scores.
 
-    The score is objectness times class score. A network for one class that was never taught its
-    class score (YOLOv7) has the same number there everywhere; it is left out.
+    The score is objectness times class score; of one class only, it is the objectness, because
+    such networks are not taught the class score.
 
-    Source: ultralytics/yolov5 and WongKinYiu/yolov7, `non_max_suppression`; meituan/YOLOv6 has
-    the same columns, with an objectness of 1; YOLOX with `--decode_in_inference` too.
+    Source: ultralytics/yolov5 and WongKinYiu/yolov7, `non_max_suppression`.
+    """
+    table = _first(outputs)[0]
+    if table.shape[1] == 6:
+        return _rows(_corners(table[:, :4]), table[:, 4], np.zeros(len(table)), threshold)
+    return _with_objectness(table, threshold)
+
+
+def yolov6(outputs: Outputs, threshold: float, size: InputSize) -> Candidates:
+    """
+    Decode (1, n, 5 + classes): centre x, centre y, width, height, objectness, class scores.
+
+    Source: meituan/YOLOv6, whose objectness is 1, and Megvii-BaseDetection/YOLOX with
+    `--decode_in_inference`.
     """
     return _with_objectness(_first(outputs)[0], threshold)
 
@@ -235,6 +247,16 @@ def paddle(outputs: Outputs, threshold: float, size: InputSize) -> Candidates:
     return _rows(table[:, 2:], table[:, 1], table[:, 0], threshold)
 
 
+def batched_nms(outputs: Outputs, threshold: float, size: InputSize) -> Candidates:
+    """
+    Decode det_boxes (1, n, 4) as corners, det_scores (1, n), det_classes (1, n), -1 if unused.
+
+    Source: meituan/YOLOv6, `deploy/ONNX/export_onnx.py --end2end --ort`.
+    """
+    return _rows(
+        outputs['det_boxes'][0], outputs['det_scores'][0], outputs['det_classes'][0], threshold)
+
+
 def mmdeploy(outputs: Outputs, threshold: float, size: InputSize) -> Candidates:
     """
     Decode dets (1, n, 5), corners and score, and labels (1, n).
@@ -331,8 +353,6 @@ def _with_objectness(table: Floats, threshold: float) -> Candidates:
     # A score cannot be above its objectness, so most rows need no look at their classes.
     hot = np.flatnonzero(table[:, 4] >= threshold)
     classes = table[hot, 5:]
-    if table.shape[1] == 6 and len(table) > 1 and (table[:, 5] == table[0, 5]).all():
-        classes = np.ones_like(classes)
     class_ids = classes.argmax(axis=1)
     scores = table[hot, 4] * np.take_along_axis(classes, class_ids[:, None], axis=1)[:, 0]
     return _rows(_corners(table[hot, :4]), scores, class_ids, threshold)

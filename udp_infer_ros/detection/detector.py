@@ -145,6 +145,8 @@ class Detector:
         with np.errstate(invalid='ignore', over='ignore'):
             found = self._family.decode(outputs, threshold, self._image.size)
         keep = np.isfinite(found.xyxy).all(axis=1) & np.isfinite(found.scores)
+        # A box turned inside out is none, and would overlap others in strange ways.
+        keep &= (found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1)
         keep &= found.class_ids >= 0
         if self._family.spare_class:
             keep &= found.class_ids < len(self.info.labels)

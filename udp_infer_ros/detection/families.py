@@ -50,6 +50,8 @@ class Preprocessing:
     """Subtracted from the pixels, 0..255, in the order of `color`."""
     std: Triple = (255.0, 255.0, 255.0)
     """What the rest is divided by."""
+    round_down: bool = False
+    """Whole pixels of the resized image: rounded down, or to the nearest."""
 
     def __str__(self) -> str:
         numbers = {
@@ -60,6 +62,7 @@ class Preprocessing:
 
 
 YOLO = Preprocessing('letterbox')
+YOLOX = Preprocessing('letterbox_top_left', 'bgr', std=(1.0, 1.0, 1.0), round_down=True)
 STRETCHED = Preprocessing('stretch')
 IMAGENET = Preprocessing('stretch', mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
@@ -140,9 +143,12 @@ def _yolov5(seen: Seen) -> bool:
 
 
 def _with_objectness(seen: Seen) -> NDArray[Any] | None:
-    """Give (n, 5 + classes) of one row a cell, unless the class names say otherwise."""
+    """Give (n, 5 + classes) of one row a cell, with scores, unless the names say otherwise."""
     table = seen.dense()
     if table is None or table.shape[1] <= 5 or _nanodet(seen):
+        return None
+    # NanoDet has logits there.
+    if (table[:, 4:] < 0).any() or (table[:, 4:] > 1).any():
         return None
     if seen.class_count is not None and table.shape[1] == 4 + seen.class_count:
         return None
@@ -244,17 +250,16 @@ ROWS = (
         classes=lambda seen: _columns(seen, 5)),
     Family(
         'yolov6', 'YOLOv6', '(1, n, 5 + classes)',
-        'a row for every cell, objectness 1 everywhere', _yolov6, decoders.yolov5, YOLO,
+        'a row for every cell, objectness 1 everywhere', _yolov6, decoders.yolov6, YOLO,
         'meituan/YOLOv6', needs_nms=True, classes=lambda seen: _columns(seen, 5)),
     Family(
         'yolox', 'YOLOX', '(1, n, 5 + classes), relative to the grid',
         'a row for every cell, boxes not in pixels', _yolox, decoders.yolox,
-        Preprocessing('letterbox_top_left', 'bgr', std=(1.0, 1.0, 1.0)),
-        'Megvii-BaseDetection/YOLOX', needs_nms=True, classes=lambda seen: _columns(seen, 5)),
+        YOLOX, 'Megvii-BaseDetection/YOLOX', needs_nms=True, classes=lambda seen: _columns(seen, 5)),
     Family(
         'yolox_decoded', 'YOLOX with --decode_in_inference', '(1, n, 5 + classes)',
-        'a row for every cell, boxes in pixels', _yolox_decoded, decoders.yolov5,
-        Preprocessing('letterbox_top_left', 'bgr', std=(1.0, 1.0, 1.0)),
+        'a row for every cell, boxes in pixels', _yolox_decoded, decoders.yolov6,
+        YOLOX,
         'Megvii-BaseDetection/YOLOX', needs_nms=True, classes=lambda seen: _columns(seen, 5)),
     Family(
         'nanodet', 'NanoDet-Plus', '(1, n, classes + 32)',
@@ -312,6 +317,11 @@ ROWS = (
         'paddle', 'PP-YOLOE, PicoDet with post-processing', '(n, 6), class first',
         'an input scale_factor or im_shape', _paddle, decoders.paddle, IMAGENET,
         'PaddlePaddle/PaddleDetection'),
+    Family(
+        'batched_nms', 'YOLOv6 with --end2end --ort',
+        'num_dets, det_boxes (1, n, 4), det_scores, det_classes', 'the names',
+        lambda seen: seen.has('det_boxes', 'det_scores', 'det_classes'),
+        decoders.batched_nms, YOLO, 'meituan/YOLOv6'),
     Family(
         'mmdeploy', 'mmdetection, mmyolo by mmdeploy', 'dets (1, n, 5), labels (1, n)',
         'the names dets and labels, boxes of five numbers',

@@ -44,7 +44,7 @@ class Letterbox:
     @classmethod
     def fit(
         cls, image_size: tuple[int, int], input_size: tuple[int, int], *,
-        keep_aspect: bool = True, centre: bool = True,
+        keep_aspect: bool = True, centre: bool = True, round_down: bool = False,
     ) -> Letterbox:
         """
         Fit an image into an input.
@@ -53,14 +53,16 @@ class Letterbox:
         :param input_size: (width, height) of the network's input, pixels.
         :param keep_aspect: pad what is left over; otherwise stretch.
         :param centre: pad on both sides; otherwise at the right and at the bottom.
+        :param round_down: the size of the resized image, in whole pixels; otherwise to nearest.
         """
         image_width, image_height = image_size
         input_width, input_height = input_size
         if not keep_aspect:
             return cls(image_width, image_height, input_width, input_height, 0, 0)
         scale = min(input_width / image_width, input_height / image_height)
-        width = min(max(round(image_width * scale), 1), input_width)
-        height = min(max(round(image_height * scale), 1), input_height)
+        whole = int if round_down else round
+        width = min(max(whole(image_width * scale), 1), input_width)
+        height = min(max(whole(image_height * scale), 1), input_height)
         left = (input_width - width) // 2 if centre else 0
         top = (input_height - height) // 2 if centre else 0
         return cls(image_width, image_height, width, height, left, top)

@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import json
 from typing import Any
@@ -36,14 +36,6 @@ DTYPES = {
     'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8,
     'tensor(int64)': np.int64, 'tensor(int32)': np.int32, 'tensor(double)': np.float64}
 IMAGE_DTYPES = ('tensor(float)', 'tensor(float16)', 'tensor(uint8)')
-SIZE_INPUTS: Mapping[str, Callable[[InputSize], Sequence[Any]]] = {
-    # The sizes that boxes come back in: those of the input itself.
-    'orig_target_sizes': lambda size: [[size.width, size.height]],
-    'im_shape': lambda size: [[size.height, size.width]],
-    'scale_factor': lambda size: [[1, 1]],
-    'pixel_mask': lambda size: [[[1] * size.width] * size.height],
-}
-"""What a network may want besides the image."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +58,17 @@ class Port:
     def __str__(self) -> str:
         shown = ', '.join('?' if size is None else str(size) for size in self.shape)
         return f'{self.name} ({shown}) {self.dtype}'
+
+
+SIZE_INPUTS: Mapping[str, Callable[[InputSize, Port], object]] = {
+    # The sizes that boxes come back in: those of the input itself.
+    'orig_target_sizes': lambda size, port: [[size.width, size.height]],
+    'im_shape': lambda size, port: [[size.height, size.width]],
+    'scale_factor': lambda size, port: [[1, 1]],
+    'pixel_mask': lambda size, port: np.ones(
+        (1, port.shape[1] or size.height, port.shape[2] or size.width)),
+}
+"""What a network may want besides the image."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class ModelFile:
     def size_inputs(self, size: InputSize) -> dict[str, NDArray[Any]]:
         """Fill the inputs that want to know the size of the image."""
         return {
-            port.name: np.array(SIZE_INPUTS[port.name](size), dtype=DTYPES[port.dtype])
+            port.name: np.array(SIZE_INPUTS[port.name](size, port), dtype=DTYPES[port.dtype])
             for port in self.inputs if port.name in SIZE_INPUTS}
 
     def labels(self) -> tuple[str, ...]:

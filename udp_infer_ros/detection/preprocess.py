@@ -81,7 +81,7 @@ class Preprocessor:
         size = self._target.size
         box = self._letterbox = Letterbox.fit(
             image_size, (size.width, size.height), keep_aspect=self._how.resize != 'stretch',
-            centre=self._how.resize == 'letterbox')
+            centre=self._how.resize == 'letterbox', round_down=self._how.round_down)
         self._resized = np.empty((box.height, box.width, 3), dtype=np.uint8)
         pad = np.full((1, 1), PAD, dtype=np.uint8)
         for channel in range(3):
