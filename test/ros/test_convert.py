@@ -58,13 +58,18 @@ def test_deep_grey_loses_its_lower_byte_in_either_byte_order(encoding, big):
     np.testing.assert_array_equal(convert.image_from_ros(message), expected)
 
 
+@pytest.mark.parametrize('big', [False, True])
+@pytest.mark.parametrize('depth', [8, 16])
 @pytest.mark.parametrize('encoding, place', [
-    ('bayer_rggb8', (0, 0)), ('bayer_bggr8', (1, 1)), ('bayer_gbrg8', (1, 0)),
-    ('bayer_grbg8', (0, 1))])
-def test_red_light_on_a_bayer_sensor_is_red(encoding, place):
-    mosaic = np.zeros((8, 8), dtype=np.uint8)
-    mosaic[place[0]::2, place[1]::2] = 255
-    image = convert.image_from_ros(make_image(mosaic, encoding=encoding))
+    ('bayer_rggb', (0, 0)), ('bayer_bggr', (1, 1)), ('bayer_gbrg', (1, 0)),
+    ('bayer_grbg', (0, 1))])
+def test_red_light_on_a_bayer_sensor_is_red(encoding, place, depth, big):
+    mosaic = np.zeros((8, 8), dtype=f'u{depth // 8}')
+    # Of the 16 bits the lower ones say the opposite: the byte order must be honoured.
+    mosaic[:] = 0xFF if depth == 16 else 0
+    mosaic[place[0]::2, place[1]::2] = 0xFF << (depth - 8)
+    image = convert.image_from_ros(
+        make_image(mosaic, encoding=f'{encoding}{depth}', padding=6, big=big))
     blue, green, red = image[2:-2, 2:-2].reshape(-1, 3).mean(axis=0)
     assert red > 200 and blue < 10 and green < 10
 
@@ -77,6 +82,48 @@ def test_the_two_orders_of_yuv_show_the_same_red(encoding, order):
     pixels = np.tile(pair, (4, 3)).reshape(4, 6, 2)
     image = convert.image_from_ros(make_image(pixels, encoding=encoding))
     assert np.abs(image.astype(int) - (0, 0, 255)).max() <= 3
+
+
+def two_planes(bgr, encoding, padding=0):
+    """Make an Image message with luma and chroma apart, as cameras lay them out."""
+    height, width = bgr.shape[:2]
+    yuv = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420).reshape(-1)
+    size = height * width
+    luma = yuv[:size].reshape(height, width)
+    u, v = (plane.reshape(height // 2, width // 2) for plane in np.split(yuv[size:], 2))
+    if encoding == 'nv24':
+        u, v = (plane.repeat(2, axis=0).repeat(2, axis=1) for plane in (u, v))
+    chroma = np.stack((v, u) if encoding == 'nv21' else (u, v), axis=2)
+    message = make_image(luma, encoding=encoding, padding=padding)
+    chroma = chroma.reshape(chroma.shape[0], -1)
+    gap = padding * (chroma.shape[1] // width)
+    message.data += array.array('B', np.pad(chroma, ((0, 0), (0, gap))).tobytes())
+    return message
+
+
+@pytest.mark.parametrize('padding', [0, 6])
+@pytest.mark.parametrize('encoding', ['nv12', 'nv21', 'nv24'])
+def test_luma_and_chroma_in_two_planes_become_bgr(encoding, padding):
+    bgr = np.zeros((8, 12, 3), dtype=np.uint8)
+    bgr[:4, :6], bgr[:4, 6:], bgr[4:, :6] = (0, 0, 255), (0, 255, 0), (255, 0, 0)
+    message = two_planes(bgr, encoding, padding)
+    image = convert.image_from_ros(message)
+    assert image.shape == (8, 12, 3) and image.dtype == np.uint8
+    assert np.abs(image.astype(int) - bgr).max() <= 4
+    message.data = message.data[:-1 - padding * (1 + (encoding == 'nv24'))]
+    with pytest.raises(FrameError, match='image.data'):
+        convert.image_from_ros(message)
+
+
+def test_nv24_may_have_an_odd_size_and_nv12_may_not():
+    size, odd = 5 * 7, np.full((5, 7), 128, dtype=np.uint8)
+    message = make_image(odd, encoding='nv24')
+    message.data += array.array('B', [128] * (2 * size))
+    image = convert.image_from_ros(message)
+    assert image.shape == (5, 7, 3) and np.ptp(image) <= 1
+    message.encoding = 'nv12'
+    with pytest.raises(FrameError, match='must be even in both'):
+        convert.image_from_ros(message)
 
 
 def test_bgr_is_not_copied():
@@ -127,6 +174,30 @@ def test_an_unknown_encoding_is_refused_with_those_known(monkeypatch):
         convert.image_from_ros(spoiled(encoding='p010'))
     text = str(caught.value)
     assert text.startswith("image.encoding = 'p010': must be one of bgr8, 8UC3, rgb8")
+
+
+@pytest.mark.parametrize('error', [
+    ImportError('numpy.core.multiarray failed to import'),
+    AttributeError('_ARRAY_API not found'), SystemError('built for NumPy 1')])
+def test_a_cv_bridge_that_was_built_for_another_numpy_costs_only_what_it_alone_knows(
+        monkeypatch, error):
+    class Broken:
+
+        def find_spec(self, name, path, target=None):
+            if name == 'cv_bridge':
+                raise error
+    monkeypatch.delitem(sys.modules, 'cv_bridge', raising=False)
+    monkeypatch.setattr(sys, 'meta_path', [Broken(), *sys.meta_path])
+    with pytest.raises(FrameError, match=f'must be one of .*nv24.*{error}'):
+        convert.image_from_ros(spoiled(encoding='rgb16'))
+    np.testing.assert_array_equal(convert.image_from_ros(spoiled()), BGR)
+
+
+def test_a_time_that_is_none_is_refused():
+    message = spoiled()
+    message.header.stamp.nanosec = 1_000_000_000
+    with pytest.raises(FrameError, match='nanosec = 1000000000: must be below'):
+        convert.stamp_ns_from_ros(message.header)
 
 
 def test_what_is_not_known_here_is_given_to_cv_bridge(monkeypatch):

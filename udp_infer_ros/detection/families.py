@@ -255,7 +255,8 @@ ROWS = (
     Family(
         'yolox', 'YOLOX', '(1, n, 5 + classes), relative to the grid',
         'a row for every cell, boxes not in pixels', _yolox, decoders.yolox,
-        YOLOX, 'Megvii-BaseDetection/YOLOX', needs_nms=True, classes=lambda seen: _columns(seen, 5)),
+        YOLOX, 'Megvii-BaseDetection/YOLOX', needs_nms=True,
+        classes=lambda seen: _columns(seen, 5)),
     Family(
         'yolox_decoded', 'YOLOX with --decode_in_inference', '(1, n, 5 + classes)',
         'a row for every cell, boxes in pixels', _yolox_decoded, decoders.yolov6,
