@@ -30,6 +30,7 @@ from udp_infer_ros.frame import BgrImage, NO_TRACK, Result
 from udp_infer_ros.outputs.annotate import Annotator
 from udp_infer_ros.ros.convert import header_to_ros
 from udp_infer_ros.settings import Settings
+from udp_infer_ros.sources.pace import Pace
 try:
     from foxglove_msgs.msg import (
         Color, ImageAnnotations, Point2, PointsAnnotation, TextAnnotation)
@@ -59,7 +60,7 @@ class ImageOutput:
         self._node = node
         self._settings = settings.annotate
         self._clock_s = clock_s
-        self._next_s = 0.0
+        self._pace = Pace(settings.annotate.max_fps)
         self._annotator = Annotator()
         self._raw = node.create_lifecycle_publisher(Image, '~/image_annotated', LATEST)
         self._compressed = node.create_lifecycle_publisher(
@@ -70,6 +71,7 @@ class ImageOutput:
     def configure(self, settings: Settings) -> None:
         """Take other settings."""
         self._settings = settings.annotate
+        self._pace = Pace(settings.annotate.max_fps)
 
     def tell(self, result: Result, image: BgrImage) -> None:
         """Draw one Result, if somebody looks and it is time for another picture."""
@@ -78,7 +80,7 @@ class ImageOutput:
         if self._wanted(self._annotations):
             self._annotations.publish(annotations_to_foxglove(result))
         raw, compressed = self._wanted(self._raw), self._wanted(self._compressed)
-        if not (raw or compressed) or not self._due():
+        if not (raw or compressed) or not self._pace.admits(self._clock_s()):
             return
         scene = self._annotator.draw(image, result.detections, trails=self._settings.trails)
         header = header_to_ros(result.frame)
@@ -99,17 +101,6 @@ class ImageOutput:
     @staticmethod
     def _wanted(publisher: Any) -> bool:
         return publisher is not None and publisher.get_subscription_count() > 0
-
-    def _due(self) -> bool:
-        now_s = self._clock_s()
-        if now_s < self._next_s:
-            return False
-        if self._settings.max_fps > 0.0:
-            # From when it was due rather than from now, or 15 of 20 would become 10; but a
-            # pause is not made up for.
-            interval_s = 1.0 / self._settings.max_fps
-            self._next_s = max(self._next_s, now_s - interval_s) + interval_s
-        return True
 
 
 def image_to_ros(image: BgrImage, header: Header) -> Image:
