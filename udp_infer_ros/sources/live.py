@@ -234,9 +234,10 @@ class LiveWatch:
     def join(self, timeout_s: float) -> bool:
         """Wait for the readers' threads; tell whether they have ended."""
         deadline_s = time.monotonic() + timeout_s
-        for reading in self._left:
+        readings = [*self._left, *([self._reading] if self._reading else [])]
+        for reading in readings:
             reading.join(max(0.0, deadline_s - time.monotonic()))
-        return all(reading.ended for reading in self._left)
+        return all(reading.ended for reading in readings)
 
     def _start(self) -> Reading:
         return Reading(

@@ -1,0 +1,95 @@
+# Copyright 2026 udp_infer_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The list of cameras of `udp_infer_multi.launch.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+import re
+
+from udp_infer_ros.errors import SettingError
+from udp_infer_ros.settings import Settings, Value
+import yaml
+
+KEYS = ('name', 'topic', 'uri', 'parameters')
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera, which gets a node of its own."""
+
+    name: str
+    """The namespace of the node, e.g. front: its detections are on /front/udp_infer/detections."""
+    topic: str
+    """An image topic, or empty."""
+    parameters: Mapping[str, Value]
+    """What is set besides the defaults, `source.uri` included."""
+
+
+def read_cameras(path: str | Path) -> tuple[Camera, ...]:
+    """
+    Read and check a list of cameras, before any node is started.
+
+    :param path: a YAML file with a list `cameras`; each has a name and a topic or a uri, and may
+        have parameters of the node, dotted or nested.
+    :raises SettingError: if the file cannot be read or says something that cannot be had.
+    """
+    try:
+        content = yaml.safe_load(Path(path).expanduser().read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingError('cameras_file', str(path), f'cannot be read: {error}') from error
+    items = content.get('cameras') if isinstance(content, dict) else None
+    if not isinstance(items, list) or not items:
+        raise SettingError('cameras_file', str(path), 'must have a list named cameras')
+    cameras = tuple(_camera(f'cameras[{i}]', item) for i, item in enumerate(items))
+    names = [camera.name for camera in cameras]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingError('name', name, 'must not be that of another camera')
+    return cameras
+
+
+def _camera(where: str, item: object) -> Camera:
+    if not isinstance(item, dict):
+        raise SettingError(where, item, f'must have the keys {", ".join(KEYS)}')
+    for key in item:
+        if key not in KEYS:
+            raise SettingError(f'{where}.{key}', item[key], f'must be one of {", ".join(KEYS)}')
+    name = item.get('name')
+    if not isinstance(name, str) or not re.fullmatch(r'[A-Za-z]\w*(/[A-Za-z]\w*)*', name):
+        raise SettingError(
+            f'{where}.name', name, 'must be letters, digits and _, beginning with a letter')
+    topic, uri = item.get('topic'), item.get('uri')
+    if (topic is None) == (uri is None):
+        raise SettingError(where, name, 'must have either a topic or a uri')
+    values = dict(_flat(item.get('parameters') or {}))
+    if uri is not None:
+        values = {
+            'source.uri': uri, 'source.frame_id': f'{name.replace("/", "_")}_optical_frame',
+            **values}
+    try:
+        checked = Settings().with_values(values).flat()
+    except SettingError as error:
+        raise SettingError(
+            f'{where}.{error.name}', error.value, error.rule, error.remedy) from None
+    return Camera(name, str(topic or ''), {key: checked[key] for key in values})
+
+
+def _flat(tree: object, prefix: str = '') -> list[tuple[str, object]]:
+    if not isinstance(tree, dict):
+        return [(prefix.rstrip('.'), tree)]
+    return [pair for key, value in tree.items() for pair in _flat(value, f'{prefix}{key}.')]
