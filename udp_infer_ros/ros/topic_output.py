@@ -58,8 +58,8 @@ class TopicOutput:
             self.tell_model()
 
     def tell(self, result: Result, image: BgrImage) -> None:
-        """Publish one Result, from the worker's thread."""
-        if self._node.context.ok():
+        """Publish one Result, from the worker's thread, if somebody listens."""
+        if self._node.context.ok() and self._detections.get_subscription_count():
             self._detections.publish(detections_to_ros(result, self._settings.publish.class_id))
 
     def tell_model(self) -> None:
