@@ -160,6 +160,19 @@ def test_parts_of_a_frame_are_joined_into_one_line():
     assert code == 0 and ' 100 objects ' in lines[0]
 
 
+def test_a_thousand_objects_arrive_whole_in_datagrams_of_1400_bytes():
+    listener = Listener('--count', '5', '--timeout', '10')
+    for seq in range(1, 6):
+        datagrams = encode(make_result(1000, seq=seq), max_bytes=1400)
+        assert len(datagrams) > 90 and max(map(len, datagrams)) <= 1400
+        for data in datagrams:
+            listener.sender.send(data)
+        time.sleep(0.2)
+    code, lines, errors = listener.end()
+    assert code == 0 and '5 frames, 0 lost' in errors
+    assert all(' 1000 objects ' in line for line in lines)
+
+
 def test_what_is_recorded_can_be_shown_again(tmp_path):
     path = tmp_path / 'night.jsonl'
     listener = Listener('--count', '2', '--timeout', '10', '--record', str(path))

@@ -41,6 +41,7 @@ from udp_infer_ros.listen.senders import Senders
 
 DEFAULT_PORT = 37020
 LARGEST_DATAGRAM = 65535
+RECEIVE_BUFFER_BYTES = 4 << 20
 NOTHING_CAME, CANNOT_LISTEN, NOT_VALID = 1, 2, 3
 
 Datagram = tuple[bytes, str, float]
@@ -149,6 +150,8 @@ def open_receiver(host: str, port: int, group: str | None) -> socket.socket:
     """
     version6 = ':' in (group or host)
     receiver = socket.socket(socket.AF_INET6 if version6 else socket.AF_INET, socket.SOCK_DGRAM)
+    # A crowd comes in a burst of a hundred datagrams; the system gives what it allows.
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     try:
         if group is None:
             receiver.bind((host, port))
