@@ -88,7 +88,7 @@ class CaptureSource:
         """Begin to read."""
         self._thread.start()
 
-    def stop(self, timeout_s: float = 2.0) -> bool:
+    def stop(self, timeout_s: float = 1.0) -> bool:
         """
         End reading and close the slot.
 

@@ -199,7 +199,8 @@ class LiveWatch:
     @property
     def description(self) -> str:
         """Say what is open."""
-        return self._reading.description if self._reading else f'{self._uri.shown}, awaited'
+        reading = self._reading
+        return reading and reading.description or f'{self._uri.shown}, awaited'
 
     def run(self) -> None:
         """Deliver frames until `stop`."""
