@@ -371,10 +371,10 @@ def test_rtsp_is_read_over_tcp_unless_the_user_says_otherwise(monkeypatch):
     monkeypatch.setenv(video.FFMPEG_OPTIONS, '')
     monkeypatch.delenv(video.FFMPEG_OPTIONS)
     uri = SourceUri.parse('rtsp://camera')
-    reader = open_reader(uri, SourceSettings(stall_timeout_s=3.0))
+    reader = open_reader(uri, SourceSettings(stall_timeout_s=12.0))
     assert video.os.environ[video.FFMPEG_OPTIONS] == 'rtsp_transport;tcp'
     assert reader._capture.opened[2] == [
-        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 5000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 4000]
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 13000]
     monkeypatch.setenv(video.FFMPEG_OPTIONS, 'rtsp_transport;udp')
     open_reader(uri, SourceSettings())
     assert video.os.environ[video.FFMPEG_OPTIONS] == 'rtsp_transport;udp'

@@ -51,6 +51,11 @@ def test_a_path_is_a_file_with_or_without_its_scheme(tmp_path):
     assert not SourceUri.parse(str(path)).live
 
 
+def test_shared_memory_is_no_camera():
+    with pytest.raises(SourceError, match='no such file'):
+        SourceUri.parse('/dev/shm/no-such-clip.mp4')
+
+
 def test_a_folder_and_a_glob_are_images(tmp_path):
     assert SourceUri.parse(str(tmp_path)).kind == 'images'
     assert SourceUri.parse(f'{tmp_path}/*.png').kind == 'images'

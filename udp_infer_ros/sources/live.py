@@ -37,8 +37,8 @@ RETRY_SHARE = 0.125
 bounds: after a short loss it is found soon, and a long one costs little."""
 SOUND_S = 2.0
 """A source that fails sooner than this after it came back was never back."""
-OPEN_LIMIT_S = 20.0
-"""When opening takes longer, it hangs; FFmpeg may well need ten seconds."""
+OPEN_LIMIT_S = 25.0
+"""When opening takes longer, it hangs: FFmpeg gives up by itself before."""
 MOST_HUNG = 3
 """With so many threads stuck in a driver, no other one is sent after them."""
 BACKLOG_LIMIT_S = 1.0

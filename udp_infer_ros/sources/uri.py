@@ -72,7 +72,7 @@ class SourceUri:
         if match := re.fullmatch(r'/dev/video(\d+)', str(path)):
             return cls('device', int(match[1]), str(path))
         # Below /dev a file that is not there is a camera that is not plugged in.
-        if path.is_relative_to('/dev'):
+        if path.is_relative_to('/dev') and not path.is_relative_to('/dev/shm'):
             return cls('device', str(path), str(path))
         if path.is_dir() or (_GLOB.search(str(path)) and not path.exists()):
             return cls('images', str(path), str(path))

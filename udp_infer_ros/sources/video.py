@@ -35,8 +35,8 @@ from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.picture import decode_picture
 from udp_infer_ros.sources.uri import SourceUri
 
-OPEN_TIMEOUT_S = 5.0
-"""How long a server may take to answer."""
+OPEN_TIMEOUT_S = 10.0
+"""How long a server may take to answer, and a stream to its first key frame."""
 OPENCV_LOG_FATAL = 1
 FFMPEG_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
 FFMPEG_LOG_LEVEL = 'OPENCV_FFMPEG_LOGLEVEL'
@@ -290,7 +290,7 @@ def _capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
         # Read at every opening. UDP is what cameras offer first, and it loses packets.
         os.environ.setdefault(FFMPEG_OPTIONS, 'rtsp_transport;tcp')
         # The watch over the age of the last frame is first; this ends the read that it left.
-        read_timeout_s = settings.stall_timeout_s + 1.0
+        read_timeout_s = max(settings.stall_timeout_s + 1.0, OPEN_TIMEOUT_S)
         return cv2.VideoCapture(uri.target, cv2.CAP_FFMPEG, [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(OPEN_TIMEOUT_S * 1e3),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(read_timeout_s * 1e3)])
