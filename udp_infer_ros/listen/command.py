@@ -178,7 +178,8 @@ def open_receiver(host: str, port: int, group: str | None) -> socket.socket:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # A shell's background job ignores SIGINT.
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         try:
             recording = stack.enter_context(
