@@ -59,15 +59,19 @@ def make_node(context: LaunchContext, camera: Camera) -> Node:
         name: (list(value) or ['']) if isinstance(value, tuple) else value
         for name, value in camera.parameters.items()}
     values['use_sim_time'] = LaunchConfiguration('use_sim_time').perform(context) == 'true'
-    namespace = LaunchConfiguration('namespace').perform(context).strip('/')
+    before = LaunchConfiguration('namespace').perform(context).strip('/')
+    namespace = f'{before}/{camera.name}' if before else camera.name
+    # Only this node's logger: debug output of the middleware would drown it.
+    logger = namespace.replace('/', '.') + '.udp_infer'
+    level = LaunchConfiguration('log_level').perform(context)
     return Node(
         package='udp_infer_ros',
         executable='udp_infer',
-        namespace=f'{namespace}/{camera.name}' if namespace else camera.name,
+        namespace=namespace,
         name='udp_infer',
         output='screen',
         emulate_tty=True,
         parameters=[LaunchConfiguration('params_file'), values],
         remappings=[('image_raw', camera.topic)] if camera.topic else [],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        arguments=['--ros-args', '--log-level', f'{logger}:={level}'],
     )
