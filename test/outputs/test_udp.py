@@ -20,11 +20,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 from helpers import make_result
 import numpy as np
 import pytest
 from udp_infer_ros.errors import SettingError
+from udp_infer_ros.outputs import udp
 from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput
 from udp_infer_ros.settings import UdpSettings
 from udp_infer_ros.stats import Stats
@@ -49,8 +52,8 @@ def receivers():
 
 def make_output(*targets, stats=None, **settings):
     """Make an output to these targets."""
-    udp = UdpSettings(targets=targets, **settings)
-    return UdpOutput(udp, resolve_targets(targets), stats or Stats())
+    chosen = UdpSettings(targets=targets, **settings)
+    return UdpOutput(chosen, resolve_targets(targets), stats or Stats())
 
 
 def target_of(receiver):
@@ -153,6 +156,46 @@ def test_other_targets_hold_from_the_next_result_on(receivers):
     with pytest.raises(TimeoutError):
         receivers[0].recv(65535)
     output.close()
+
+
+def test_a_host_that_moves_is_followed_and_one_that_is_unknown_for_a_while_is_kept(
+        receivers, monkeypatch, caplog):
+    ports = [receiver.getsockname()[1] for receiver in receivers]
+    answers = [ports[0], None, ports[1]]
+
+    def look_up(host, port, **keywords):
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if answer is None:
+            raise socket.gaierror('the name server is away')
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 0, '', ('127.0.0.1', answer))]
+    monkeypatch.setattr(udp.socket, 'getaddrinfo', look_up)
+    monkeypatch.setattr(udp, 'RESOLVE_AGAIN_S', 0.1)
+    monkeypatch.setattr(udp, 'FIRST_RETRY_S', 0.05)
+    output = make_output('robot.local:5000')
+    assert output.targets[0].address == ('127.0.0.1', ports[0])
+    deadline_s = time.monotonic() + 10
+    while output.targets[0].address[1] != ports[1]:
+        assert time.monotonic() < deadline_s
+        output.tell(make_result(1), IMAGE)
+        time.sleep(0.01)
+    output.tell(make_result(1), IMAGE)
+    for receiver in receivers:
+        assert json.loads(receiver.recv(65535))['frame_id'] == 11
+    assert any("the host 'robot.local' is not known" in text for text in caplog.messages)
+    output.close()
+
+
+def test_there_is_no_thread_where_all_targets_are_addresses(receivers):
+    output = make_output(target_of(receivers[0]))
+    assert not any('resolver' in thread.name for thread in threading.enumerate())
+    output.close()
+
+
+def test_an_unknown_interface_is_refused_with_those_known():
+    udp.check_interface('lo')
+    udp.check_interface('')
+    with pytest.raises(SettingError, match='must be a network interface .* it has .*lo'):
+        udp.check_interface('nosuch0')
 
 
 def test_without_targets_nothing_is_opened():
