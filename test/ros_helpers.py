@@ -113,6 +113,9 @@ class Bench:
 
     def connect(self, camera, message):
         """Publish until the first frame has come through, then clear the ears."""
+        # While the node subscribes anew to be as reliable as the camera, images pass it by.
+        self.wait_until(
+            lambda: self._adapted(camera.topic_name), because='a subscription like the camera')
         before = self.node.stats.snapshot().offered
         deadline_s = time.monotonic() + 10.0
         while self.node.stats.snapshot().offered == before:
@@ -127,6 +130,14 @@ class Bench:
                 pass
         except BlockingIOError:
             self.ear.settimeout(10.0)
+
+    def _adapted(self, topic):
+        wanted = {
+            item.qos_profile.reliability for item in self.peer.get_publishers_info_by_topic(topic)}
+        found = {
+            item.qos_profile.reliability
+            for item in self.peer.get_subscriptions_info_by_topic(topic)}
+        return found == {max(wanted, key=lambda policy: policy.name == 'BEST_EFFORT')}
 
     def settle(self):
         """Wait until every frame that was offered has been dealt with."""
