@@ -17,6 +17,7 @@
 from pathlib import Path
 import time
 
+import cv2
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper, TensorProto
@@ -102,6 +103,16 @@ def write_model(
     for key, value in (metadata or {}).items():
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, str(path))
+    return path
+
+
+def write_clip(path: Path, *, frames, fps, step):
+    """Write a clip of 64 x 48 pixels whose frames get brighter, `step` grey levels each."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, (64, 48))
+    assert writer.isOpened()
+    for i in range(frames):
+        writer.write(np.full((48, 64, 3), step * i, dtype=np.uint8))
+    writer.release()
     return path
 
 

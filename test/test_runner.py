@@ -143,6 +143,17 @@ def test_an_action_is_done_though_no_frame_comes_and_after_the_last_one():
     assert done.is_set()
 
 
+def test_an_action_that_fails_does_not_end_the_worker(caplog):
+    slot = FrameSlot(Stats(), wait=True)
+    pipeline = Pipeline()
+    runner = Runner(slot, pipeline, (), Stats())
+    runner.between_frames(lambda: 1 / 0)
+    runner.start()
+    slot.put(pending(0))
+    assert runner.stop() and pipeline.seen == [0]
+    assert caplog.messages == ['a change between two frames failed']
+
+
 def test_stop_says_so_when_the_model_does_not_return():
     release = threading.Event()
 

@@ -89,7 +89,10 @@ class Runner:
                 action = self._actions.get_nowait()
             except queue.Empty:
                 return
-            action()
+            try:
+                action()
+            except Exception:  # It must not take the worker, and with it every frame, away.
+                log.exception('a change between two frames failed')
 
     def _decoded(self, pending: PendingFrame) -> Frame | None:
         try:

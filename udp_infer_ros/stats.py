@@ -131,6 +131,12 @@ class Stats:
             self._offered_rate.tick(self._clock_s())
             return index
 
+    @property
+    def offered(self) -> int:
+        """Tell how many frames were offered, without the cost of a snapshot."""
+        with self._lock:
+            return self._offered
+
     def drop(self, cause: Drop) -> None:
         """Count one offered frame that will not be processed."""
         with self._lock:

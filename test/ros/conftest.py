@@ -29,6 +29,22 @@ LANE = os.environ.get('UDP_INFER_ROS_LANE')
 collect_ignore_glob = [] if LANE or importlib.util.find_spec('rclpy') else ['test_*.py']
 
 
+@pytest.fixture
+def make_bench(model):
+    """Make benches with a node under test; two underscores in a parameter's name are a dot."""
+    from ros_helpers import Bench
+    benches = []
+
+    def make(start=True, **values):
+        given = {'model.id': model, 'model.threads': 1}
+        given.update({name.replace('__', '.'): value for name, value in values.items()})
+        benches.append(Bench(given, start=start))
+        return benches[-1]
+    yield make
+    for bench in benches:
+        bench.close()
+
+
 def fail_a_skip(report):
     """Turn a report of something skipped into one of something failed, in a lane."""
     if LANE and report.skipped and not hasattr(report, 'wasxfail'):

@@ -21,8 +21,7 @@ Each test is named after what a well-known peer gets wrong there, and would fail
 import json
 import time
 
-import cv2
-from helpers import write_model, yolo_table
+from helpers import write_clip, write_model, yolo_table
 import numpy as np
 import pytest
 from ros_helpers import Bench, grey_image, make_image
@@ -277,11 +276,7 @@ def test_udp_stream_dies_of_a_send_error_and_of_a_receiver_that_is_gone(bench, s
 
 
 def test_udp_stream_gives_15_results_a_second_of_a_30_hz_source(tmp_path):
-    path = tmp_path / 'clip.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 30.0, (64, 48))
-    for i in range(60):
-        writer.write(np.full((48, 64, 3), 4 * i, dtype=np.uint8))
-    writer.release()
+    path = write_clip(tmp_path / 'clip.avi', frames=60, fps=30.0, step=4)
     model = write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES)
     made = Bench({
         'model.id': str(model), 'model.threads': 1, 'source.uri': str(path),

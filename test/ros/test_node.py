@@ -28,7 +28,7 @@ import pytest
 from rcl_interfaces.msg import ParameterType
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from ros_helpers import Bench, grey_image, LATCHED
+from ros_helpers import grey_image, LATCHED
 from sensor_msgs.msg import CompressedImage
 from vision_msgs.msg import LabelInfo
 
@@ -41,20 +41,6 @@ BOXES = [(10, 20, 30, 40, 0.9, 1), (40, 20, 60, 44, 0.6, 0), (0, 20, 10, 30, 0.5
 @pytest.fixture
 def model(tmp_path):
     return str(write_model(tmp_path / 'three.onnx', yolo_table(BOXES, 3), metadata=NAMES))
-
-
-@pytest.fixture
-def make_bench(model):
-    benches = []
-
-    def make(start=True, **values):
-        given = {'model.id': model, 'model.threads': 1}
-        given.update({name.replace('__', '.'): value for name, value in values.items()})
-        benches.append(Bench(given, start=start))
-        return benches[-1]
-    yield make
-    for bench in benches:
-        bench.close()
 
 
 def rows_of(message):

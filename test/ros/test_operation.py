@@ -28,7 +28,7 @@ from helpers import make_result, write_model, yolo_table
 import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
-from ros_helpers import Bench, grey_image
+from ros_helpers import grey_image
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 from udp_infer_ros.ros import image_output
@@ -38,19 +38,9 @@ BOXES = [(10, 20, 30, 40, 0.9, 1), (40, 20, 60, 44, 0.6, 0)]
 
 
 @pytest.fixture
-def make_bench(tmp_path):
-    model = str(write_model(
+def model(tmp_path):
+    return str(write_model(
         tmp_path / 'two.onnx', yolo_table(BOXES, 2), metadata={'names': "['person', 'car']"}))
-    benches = []
-
-    def make(start=True, **values):
-        given = {'model.id': model, 'model.threads': 1}
-        given.update({name.replace('__', '.'): value for name, value in values.items()})
-        benches.append(Bench(given, start=start))
-        return benches[-1]
-    yield make
-    for bench in benches:
-        bench.close()
 
 
 def call(bench, kind, name, **request):

@@ -23,9 +23,7 @@ import subprocess
 import sys
 import time
 
-import cv2
-from helpers import write_model, yolo_table
-import numpy as np
+from helpers import write_clip, write_model, yolo_table
 import pytest
 
 pytestmark = pytest.mark.timeout(60)
@@ -36,12 +34,7 @@ COMMAND = [
 
 @pytest.fixture
 def clip(tmp_path):
-    path = tmp_path / 'clip.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 20.0, (64, 48))
-    for i in range(40):
-        writer.write(np.full((48, 64, 3), 5 * i, dtype=np.uint8))
-    writer.release()
-    return path
+    return write_clip(tmp_path / 'clip.avi', frames=40, fps=20.0, step=5)
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@
 
 """Clips that are made on the spot."""
 
-import cv2
-import numpy as np
+from helpers import write_clip
 import pytest
 
 
@@ -23,12 +22,5 @@ import pytest
 def make_clip(tmp_path):
     """Write a clip whose frames get brighter, 8 grey levels each, and give its path."""
     def make(frames=10, fps=20.0, name='clip.avi'):
-        path = tmp_path / name
-        writer = cv2.VideoWriter(
-            str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, (64, 48))
-        assert writer.isOpened()
-        for i in range(frames):
-            writer.write(np.full((48, 64, 3), 8 * i, dtype=np.uint8))
-        writer.release()
-        return path
+        return write_clip(tmp_path / name, frames=frames, fps=fps, step=8)
     return make

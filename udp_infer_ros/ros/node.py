@@ -365,7 +365,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
                 else:
                     self.get_logger().info('idle from here on')
             return
-        offered = self.stats.snapshot().offered
+        offered = self.stats.offered
         if offered != self._offered:
             self._offered, self._last_frame_s = offered, time.monotonic()
         if isinstance(self._source, TopicSource):  # The others watch themselves.
