@@ -1,30 +1,38 @@
-# Copyright 2026 udp_infer_ros developers
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 
-"""What can go wrong, in sentences: `<name> = <value>: <rule>; <what to do>`."""
+"""Errors in one form, `<name> = <value>: <rule>; <what to do>`, and why frames are dropped."""
 
 from __future__ import annotations
+
+from enum import Enum
+
+
+class Drop(str, Enum):
+    """Why an offered frame was not processed."""
+
+    REPLACED = 'replaced'
+    """A newer frame arrived before the worker was free."""
+    MAX_FPS = 'max_fps'
+    """The source delivers more than `source.max_fps`."""
+    STALE = 'stale'
+    """The frame was older than `source.max_age_s` when the worker took it."""
+    BAD_MESSAGE = 'bad_message'
+    """The image message contradicts itself or has an unknown encoding."""
+    DECODE_ERROR = 'decode_error'
+    """The compressed image or video packet could not be decoded."""
+    INFERENCE_ERROR = 'inference_error'
+    """The model raised an error."""
 
 
 class UdpInferError(Exception):
     """
-    The base of every error that this package raises on purpose.
+    Base class of the errors that this package raises on purpose.
 
     :param name: the parameter or field that is wrong, e.g. `detect.confidence`.
-    :param value: the value that was found there.
-    :param rule: what a good value looks like, e.g. `must be from 0 to 1`.
-    :param remedy: what the reader can do about it, if there is more to say than the rule.
+    :param value: the value found there.
+    :param rule: what a valid value looks like, e.g. `must be from 0 to 1`.
+    :param remedy: what the user can do about it, if the rule does not say so already.
     """
 
     def __init__(self, name: str, value: object, rule: str, remedy: str = '') -> None:
@@ -37,24 +45,31 @@ class UdpInferError(Exception):
 
 
 class SettingError(UdpInferError):
-    """A parameter has a value that it cannot have."""
+    """A parameter has an invalid value, or cannot be changed now."""
 
 
 class ModelError(UdpInferError):
-    """A model file cannot be loaded, or is not a detector that this package understands."""
+    """A model cannot be loaded, or is not a supported detector."""
 
 
 class SourceError(UdpInferError):
-    """A device, file or stream cannot be opened or gives no frame."""
+    """A device, file or stream cannot be opened or delivers no frame."""
 
 
 class FrameError(UdpInferError):
-    """One frame is malformed. It is counted and skipped; the next one may be good."""
+    """One frame is malformed. It is dropped and counted; the next one may be valid."""
+
+    cause = Drop.BAD_MESSAGE
+    """The counter that a frame dropped by this error belongs to."""
 
 
 class StaleError(FrameError):
-    """A frame is older than it may be."""
+    """A frame is older than `source.max_age_s`."""
+
+    cause = Drop.STALE
 
 
 class DecodeError(FrameError):
-    """Compressed data of one frame cannot be decoded."""
+    """The compressed data of one frame cannot be decoded."""
+
+    cause = Drop.DECODE_ERROR

@@ -1,137 +1,183 @@
-# Copyright 2026 udp_infer_ros developers
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 
-"""The two values that travel: a Frame on its way in, a Result on its way out."""
+"""The values that travel along the path of a frame: Frame, Detections and Result."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-import supervision as sv
+from udp_infer_ros.boxes import center_size_from_corners
 from udp_infer_ros.errors import FrameError
 
+if TYPE_CHECKING:
+    import supervision as sv
+
 NO_TRACK = -1
-"""The `tracker_id` of a detection that no track has claimed (yet)."""
+"""The track id of a detection without a track."""
 
 BgrImage = NDArray[np.uint8]
 """An image of shape (height, width, 3), channels in the order blue, green, red."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrameInfo:
-    """A frame's identity, which outlives its pixels."""
+    """The identity of a frame, kept after its pixels are gone."""
 
     index: int
-    """Frames that the source offered before this one; a gap means that some were dropped."""
+    """Number of frames that the source offered before this one; a gap means dropped frames."""
     stamp_ns: int
-    """When the image was captured, nanoseconds of the node's (or the publisher's) clock."""
+    """Capture time, nanoseconds of the node's (or the publisher's) clock."""
     frame_id: str
-    """The coordinate frame of the camera, as in `std_msgs/Header`."""
+    """Coordinate frame of the camera, as in `std_msgs/Header`."""
     source: str
-    """Where it came from: a topic name, or a device, file or stream without its password."""
+    """Topic name, or device, file or stream without its password."""
     width: int
     height: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Frame:
-    """An image with its identity. Nobody writes to the pixels after this point."""
+    """An image with its identity. The pixels are read-only by convention from here on."""
 
     info: FrameInfo
     image: BgrImage
-    born_s: float
+    arrival_s: float
     """`time.monotonic()` when the frame reached this process."""
+    wait_s: float = 0.0
+    """Seconds that the frame waited in the slot for the worker."""
+    decode_s: float = 0.0
+    """Seconds that decoding took, in whichever thread it ran."""
 
     @classmethod
-    def of(
+    def from_image(
         cls, image: BgrImage, *, index: int, stamp_ns: int, frame_id: str, source: str,
-        born_s: float,
+        arrival_s: float, wait_s: float = 0.0, decode_s: float = 0.0,
     ) -> Frame:
         """
-        Give an image its identity.
+        Build a frame from its pixels.
 
-        :param image: pixels, shape (height, width, 3), uint8, BGR.
+        :param image: (height, width, 3) uint8, BGR.
         :raises FrameError: if the array is not such an image.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise FrameError(
                 'image', f'{image.dtype}{list(image.shape)}',
-                'must be uint8 of shape (height, width, 3), neither of them 0')
+                'must be uint8 of shape (height, width, 3), with height and width above 0')
         height, width = image.shape[:2]
-        return cls(FrameInfo(index, stamp_ns, frame_id, source, width, height), image, born_s)
+        info = FrameInfo(
+            index=index, stamp_ns=stamp_ns, frame_id=frame_id, source=source, width=width,
+            height=height)
+        return cls(
+            info=info, image=image, arrival_s=arrival_s, wait_s=wait_s, decode_s=decode_s)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Detections:
+    """The detections of one frame, one row each."""
+
+    xyxy: NDArray[np.float32]
+    """(n, 4) corners x1, y1, x2, y2 in pixels of the input image, multiples of 0.01 px."""
+    score: NDArray[np.float32]
+    """(n,) from 0 to 1."""
+    class_id: NDArray[np.intp]
+    """(n,) class index."""
+    class_name: NDArray[np.str_]
+    """(n,) class name."""
+    track_id: NDArray[np.int64]
+    """(n,) number of the track from 1, or NO_TRACK."""
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """Return no detections."""
+        return cls(
+            xyxy=np.empty((0, 4), dtype=np.float32), score=np.empty(0, dtype=np.float32),
+            class_id=np.empty(0, dtype=np.intp), class_name=np.empty(0, dtype=np.str_),
+            track_id=np.empty(0, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def __getitem__(self, rows: NDArray[Any]) -> Detections:
+        """
+        Select rows.
+
+        :param rows: (n,) mask or (m,) indices.
+        """
+        return Detections(
+            xyxy=self.xyxy[rows], score=self.score[rows], class_id=self.class_id[rows],
+            class_name=self.class_name[rows], track_id=self.track_id[rows])
+
+    def with_track_ids(self, track_id: NDArray[np.int64]) -> Detections:
+        """
+        Return the same detections with other track ids.
+
+        :param track_id: (n,) numbers from 1, or NO_TRACK.
+        """
+        return replace(self, track_id=track_id)
+
+    def to_supervision(self) -> sv.Detections:
+        """Convert to supervision's type, for its annotators; names are in `data`."""
+        # Imported here because it takes 0.4 s and only drawing needs it.
+        import supervision as sv
+        return sv.Detections(
+            xyxy=self.xyxy, confidence=self.score, class_id=self.class_id.astype(int),
+            tracker_id=self.track_id.astype(int), data={'class_name': self.class_name})
 
 
 class DetectedObject(NamedTuple):
-    """One row of a Result in plain Python numbers, the same for every output."""
+    """One detection in plain Python numbers, as every output publishes it."""
 
     x: float
-    """Centre of the box, pixels of the input image, to the right."""
+    """Center of the box, pixels of the input image, from its left edge."""
     y: float
-    """Centre of the box, pixels of the input image, downwards."""
+    """Center of the box, pixels of the input image, from its top edge."""
     width: float
     height: float
     score: float
     class_id: int
     class_name: str
     track_id: int
-    """`NO_TRACK`, or a number from 1 that stays with the object."""
+    """NO_TRACK, or a number from 1 that stays with the object."""
 
 
-@dataclass(frozen=True, eq=False)
+def caption(class_name: str, score: float, track_id: int) -> str:
+    """Return the text drawn at a box: track id if there is one, class name and score."""
+    track = '' if track_id == NO_TRACK else f'#{track_id} '
+    return f'{track}{class_name} {score:.2f}'
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """What was seen in one frame. Every output is given the same one."""
+    """The detections of one frame. Every output gets the same object."""
 
     frame: FrameInfo
     seq: int
-    """Results of this run before this one, plus 1: contiguous, so a gap is a lost message."""
-    detections: sv.Detections
-    """
-    Rows in input-image pixels, highest score first.
-
-    Always filled: `xyxy` float32 (n, 4), `confidence` float32 (n,), `class_id` int (n,),
-    `tracker_id` int (n,) with NO_TRACK, `data['class_name']` str (n,).
-    """
+    """1 for the first result of an engine, then one more each; a gap is a lost message."""
+    detections: Detections
+    """Rows in order of descending score."""
     model: str
     latency_ms: Mapping[str, float]
-    """Milliseconds by stage: wait, preprocess, inference, postprocess, track, total."""
+    """Milliseconds by stage: wait, decode, preprocess, inference, postprocess, track, total."""
     dropped: Mapping[str, int]
     """Frames dropped so far, by cause."""
 
     @cached_property
     def objects(self) -> tuple[DetectedObject, ...]:
-        """
-        Give the detections as plain numbers, corners rounded to 0.01 px, scores to 0.0001.
-
-        Rounding happens here, once, so that the topic and the datagram say the same.
-        """
+        """Return the detections as plain numbers: boxes to 0.01 px, scores to 0.0001."""
         found = self.detections
-        assert found.confidence is not None and found.class_id is not None
-        assert found.tracker_id is not None
-        corners = np.round(found.xyxy.astype(np.float64), 2)
-        size = np.round(corners[:, 2:] - corners[:, :2], 2)
-        centre = np.round((corners[:, :2] + corners[:, 2:]) / 2, 3)
+        boxes = center_size_from_corners(found.xyxy.astype(np.float64))
+        # Corners are multiples of 0.01 px, so a center needs one more digit than a size.
+        center, size = np.round(boxes[:, :2], 3), np.round(boxes[:, 2:], 2)
         return tuple(map(
             DetectedObject,
-            centre[:, 0].tolist(), centre[:, 1].tolist(),
+            center[:, 0].tolist(), center[:, 1].tolist(),
             size[:, 0].tolist(), size[:, 1].tolist(),
-            np.round(found.confidence.astype(np.float64), 4).tolist(),
-            found.class_id.tolist(),
-            np.asarray(found.data['class_name']).tolist(),
-            found.tracker_id.tolist(),
+            np.round(found.score.astype(np.float64), 4).tolist(),
+            found.class_id.tolist(), found.class_name.tolist(), found.track_id.tolist(),
         ))

@@ -1,18 +1,7 @@
-# Copyright 2026 udp_infer_ros developers
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 
-"""Warnings that come with every frame are told once in a while."""
+"""Rate-limited warnings."""
 
 from __future__ import annotations
 
@@ -24,9 +13,11 @@ import time
 
 class Throttle:
     """
-    Lets a warning through once a period for each topic, and says how many it kept back.
+    Log a warning at most once per period and key, with the number of suppressed ones.
 
-    :param period_s: seconds between two warnings on the same topic.
+    Safe to use from several threads: `_lock` guards `_last_s` and `_suppressed`.
+
+    :param period_s: seconds between two warnings with the same key.
     :param clock_s: a monotonic clock in seconds.
     """
 
@@ -35,23 +26,23 @@ class Throttle:
         self._clock_s = clock_s
         self._lock = threading.Lock()
         self._last_s: dict[str, float] = {}
-        self._held: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
 
-    def warning(self, log: logging.Logger, topic: str, text: str, *arguments: object) -> None:
+    def warning(self, log: logging.Logger, key: str, text: str, *arguments: object) -> None:
         """
-        Warn, unless the topic was warned of within the period.
+        Log a warning, unless one with the same key was logged within the period.
 
-        :param topic: what the warning is about; each topic has its own period.
+        :param key: what the warning is about. Use few and constant keys; each is kept.
         :param text: as for `logging.Logger.warning`, with its arguments.
         """
         with self._lock:
             now_s = self._clock_s()
-            last_s = self._last_s.get(topic)
+            last_s = self._last_s.get(key)
             if last_s is not None and now_s - last_s < self._period_s:
-                self._held[topic] = self._held.get(topic, 0) + 1
+                self._suppressed[key] = self._suppressed.get(key, 0) + 1
                 return
-            self._last_s[topic] = now_s
-            held = self._held.pop(topic, 0)
-        if held:
-            text += f' ({held} more of this kind since)'
+            self._last_s[key] = now_s
+            suppressed = self._suppressed.pop(key, 0)
+        if suppressed:
+            text += f' ({suppressed} similar warnings suppressed)'
         log.warning(text, *arguments)

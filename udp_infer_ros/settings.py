@@ -1,22 +1,11 @@
-# Copyright 2026 udp_infer_ros developers
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 
 """
-Every parameter, once: type, default, range or choices, unit, meaning, live or start-up only.
+Every parameter, declared once: type, default, range, unit, description and when it may change.
 
-The dotted name of a ROS parameter is the path of a field in `Settings`. The declaration in the
-node, `config/udp_infer.yaml` and the table in the README are all made from what stands here.
+The dotted name of a ROS parameter is the path of a field in `Settings`. The declarations in the
+node, `config/udp_infer.yaml` and the table in the README are generated from this file.
 """
 
 from __future__ import annotations
@@ -25,39 +14,57 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 import math
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints, Literal, TypeVar
 
 from udp_infer_ros.errors import SettingError
 
 Scalar = bool | int | float | str
 Value = Scalar | tuple[str, ...] | tuple[float, ...]
+T = TypeVar('T')
+
+Change = Literal['live', 'configure', 'start']
+"""
+When a change of a parameter takes effect.
+
+live: before the next frame. configure: at the next configure, so it is accepted only while the
+node is unconfigured. start: at the start of the process.
+"""
+Transport = Literal['auto', 'raw', 'compressed']
+Policy = Literal['auto', 'latest', 'every']
+FamilyName = Literal[
+    'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'end2end',
+    'yolov7_end2end', 'rtdetr', 'ultralytics_rtdetr', 'ultralytics_rtdetr_scores', 'rfdetr',
+    'hf_rtdetr', 'detr', 'paddle', 'batched_nms', 'mmdeploy', 'torchvision', 'tensorflow']
+Resize = Literal['letterbox', 'letterbox_top_left', 'stretch']
+Color = Literal['rgb', 'bgr']
+Device = Literal['auto', 'cpu', 'cuda', 'tensorrt', 'openvino']
+TrackerType = Literal['bytetrack', 'none']
+ClassIdFormat = Literal['name', 'index']
+Payload = Literal['full', 'roboflow']
+Overflow = Literal['split', 'truncate']
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter, as a user meets it."""
+    """One parameter, as users see it."""
 
     name: str
     """Dotted, e.g. `detect.confidence`."""
+    kind: type
+    """bool, int, float, str, or tuple for a list."""
+    items: type = str
+    """Element type of a list: str or float."""
     default: Value
     meaning: str
     unit: str = ''
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    live: bool = False
-    """It may change while the node runs; the others are set at start-up."""
-    items: type = str
-    """Of a list: str or float."""
-
-    @property
-    def kind(self) -> type:
-        """Tell its type: bool, int, float, str, or tuple for a list."""
-        return type(self.default)
+    change: Change = 'configure'
 
     @property
     def rule(self) -> str:
-        """Say which values are allowed, as the end of a sentence: `must be …`."""
+        """Return which values are valid, as the end of a sentence: `must be …`."""
         if self.choices:
             return 'must be one of ' + ', '.join(self.choices)
         noun = {
@@ -72,28 +79,28 @@ class Parameter:
 
     def check(self, value: object) -> Value:
         """
-        Bring a value from YAML or the command line to this parameter's type.
+        Convert a value from YAML or the command line to the type of this parameter.
 
-        A whole number is accepted where a number is wanted, and numbers where text is wanted
-        (a device index, a class index), because YAML cannot tell what the reader meant.
+        A whole number is accepted for a number, and a number for text (a device index, a class
+        index), because YAML types follow from the spelling.
 
-        :raises SettingError: if it cannot be had, or is out of range.
+        :raises SettingError: if the value has another type or is out of range.
         """
-        accepted = self._convert(value)
-        if accepted is None:
+        converted = self._convert(value)
+        if converted is None:
             a_list = self.kind is tuple and isinstance(value, str)
             raise self._refusal(value, _as_list(str(value)) if a_list else '')
-        if self.choices and accepted not in self.choices:
-            near = get_close_matches(str(accepted), self.choices, n=1)
+        if self.choices and converted not in self.choices:
+            near = get_close_matches(str(converted), self.choices, n=1)
             raise self._refusal(value, f'did you mean {near[0]}?' if near else '')
-        if isinstance(accepted, (int, float)) and not isinstance(accepted, bool):
-            if not math.isfinite(accepted):
-                raise self._refusal(value)
-            if self.low is not None and accepted < self.low:
-                raise self._refusal(value)
-            if self.high is not None and accepted > self.high:
-                raise self._refusal(value)
-        return accepted
+        if isinstance(converted, (int, float)) and not self._in_range(converted):
+            raise self._refusal(value)
+        return converted
+
+    def _in_range(self, value: float) -> bool:
+        return isinstance(value, bool) or math.isfinite(value) and (
+            (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high))
 
     def _convert(self, value: object) -> Value | None:
         if self.kind is tuple:
@@ -110,9 +117,9 @@ class Parameter:
         return value if isinstance(value, int) else None
 
     def _refusal(self, value: object, remedy: str = '') -> SettingError:
-        shown = list(self.default) if isinstance(self.default, tuple) else self.default
+        default = list(self.default) if isinstance(self.default, tuple) else self.default
         return SettingError(
-            self.name, value, self.rule, remedy or f'the default is {shown!r}')
+            self.name, value, self.rule, remedy or f'the default is {default!r}')
 
 
 def _as_list(text: str) -> str:
@@ -122,7 +129,7 @@ def _as_list(text: str) -> str:
 
 def _texts(values: list[object]) -> tuple[str, ...] | None:
     items = [_text(value) for value in values]
-    # An empty text stands for an empty list, where ROS cannot have one.
+    # ROS cannot express an empty list everywhere; a list of one empty text stands for it.
     return None if None in items else tuple(item for item in items if item)
 
 
@@ -140,207 +147,246 @@ def _text(value: object) -> str | None:
     return str(value)
 
 
-def _param(
-    default: Value, meaning: str, *, unit: str = '', low: float | None = None,
-    high: float | None = None, choices: tuple[str, ...] = (), live: bool = False,
-    items: type = str,
-) -> Any:
-    return field(default=default, metadata={'parameter': Parameter(
-        '', default, meaning, unit, low, high, choices, live, items)})
+def param(
+    default: T, meaning: str, *, unit: str = '', low: float | None = None,
+    high: float | None = None, change: Change = 'configure',
+) -> T:
+    """Declare a parameter as a dataclass field; its type and choices are the annotation's."""
+    declared: T = field(default=default, metadata={'declared': {
+        'meaning': meaning, 'unit': unit, 'low': low, 'high': high, 'change': change}})
+    return declared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceSettings:
     """Where frames come from."""
 
-    uri: str = _param('', (
-        'Empty: the topic image_raw. Else a camera (0, /dev/video0 or /dev/v4l/by-id/...), a '
-        'video file, a folder or glob of images, a stream (rtsp://, http://, udp://, tcp://) '
-        'or a GStreamer pipeline that ends in appsink. ${NAME} is a variable of the '
-        'environment, for a password that nobody shall see.'))
-    transport: str = _param('auto', (
-        'Topic only: raw subscribes to sensor_msgs/Image, compressed to '
-        'sensor_msgs/CompressedImage on <topic>/compressed; auto: to what is published, raw if '
-        'both are.'), choices=('auto', 'raw', 'compressed'))
-    policy: str = _param('auto', (
-        'latest: the newest frame wins and the others are counted as dropped; every: the source '
-        'waits and none is lost; auto: every for a file, else latest.'),
-        choices=('auto', 'latest', 'every'))
-    realtime: bool = _param(False, (
-        'File only: play it at its own rate, as if it were a camera, instead of as fast as '
-        'the model can go. policy auto is then latest.'))
-    loop: bool = _param(False, 'File only: start again at its end.')
-    exit_at_end: bool = _param(False, (
-        'File only: end the process at its end, with exit code 0; else the node stays up, idle.'))
-    frame_id: str = _param('camera_optical_frame', (
-        'frame_id of the headers when the node opens the source itself. A topic has its own.'))
-    stall_timeout_s: float = _param(5.0, (
-        'When no frame has come for so long: warn, and open a camera or stream again.'),
+    uri: str = param('', (
+        'Empty: the topic image_raw. Otherwise a camera (0, /dev/video0 or /dev/v4l/by-id/...), '
+        'a video file, a folder or glob of images, a stream (rtsp://, http://, udp://, tcp://) '
+        'or a GStreamer pipeline that ends in appsink. ${NAME} is replaced by an environment '
+        'variable, e.g. to keep a password out of the parameters.'))
+    transport: Transport = param('auto', (
+        'Topic only. raw: sensor_msgs/Image. compressed: sensor_msgs/CompressedImage on '
+        '<topic>/compressed. auto: whichever is published, raw if both are.'))
+    policy: Policy = param('auto', (
+        'latest: a newer frame replaces the waiting one, which is counted as dropped. every: the '
+        'source waits and no frame is dropped. auto: every for a file, latest otherwise.'))
+    realtime: bool = param(False, (
+        'File only: play it at its own frame rate instead of as fast as the model allows. '
+        'policy auto then means latest.'))
+    loop: bool = param(False, 'File only: restart at its end.')
+    exit_at_end: bool = param(False, (
+        'File only: exit with code 0 at its end. Otherwise the node stays up, idle.'))
+    frame_id: str = param('camera_optical_frame', (
+        'frame_id of the headers when the node opens the source itself. On a topic, the '
+        'frame_id of the images is used.'))
+    stall_timeout_s: float = param(5.0, (
+        'After this long without a frame, log a warning and reopen a camera or stream.'),
         unit='s', low=0.1, high=3600.0)
-    wait_for_source: bool = _param(False, (
-        'Camera or stream that cannot be opened at start: true tries again for ever, false is an '
-        'error. One that is lost later is always tried again.'))
-    max_fps: float = _param(0.0, (
-        'Look at no more frames a second than this; 0: at all. Of a file, by its own time.'),
-        unit='1/s', low=0.0, high=1000.0)
-    max_age_s: float = _param(0.0, (
-        'Drop a frame whose stamp is older than this when its turn comes; 0: never. Not with '
-        'files, nor where stamps are 0, ahead of the clock or more than a minute behind it.'),
+    wait_for_source: bool = param(False, (
+        'If a camera or stream cannot be opened at start: true retries indefinitely, false is an '
+        'error. A camera or stream that is lost later is always reopened.'))
+    max_fps: float = param(0.0, (
+        'Process at most this many frames per second; 0: no limit. For files, in media time.'),
+        unit='Hz', low=0.0, high=1000.0)
+    max_age_s: float = param(0.0, (
+        'Drop frames older than this before inference; 0: never. Ignored for files and for '
+        'implausible stamps (0, in the future, older than 60 s).'),
         unit='s', low=0.0, high=60.0)
-    fourcc: str = _param('', (
-        'Camera only: pixel format to ask for, e.g. MJPG or YUYV. Empty: that of the driver.'))
-    width: int = _param(0, (
-        'Camera only: image width to ask for, with source.height; 0: that of the driver.'),
-        unit='px', low=0, high=65535)
-    height: int = _param(0, (
-        'Camera only: image height to ask for, with source.width; 0: that of the driver.'),
-        unit='px', low=0, high=65535)
-    fps: float = _param(0.0, (
-        'Camera: frame rate to ask for, 0: that of the driver. Images: how many of them are a '
-        'second, 0: 30.'), unit='1/s', low=0.0, high=1000.0)
+    fourcc: str = param('', (
+        'Camera only: requested pixel format, e.g. MJPG or YUYV. Empty: the default of the '
+        'driver.'))
+    width: int = param(0, (
+        'Camera only: requested image width, together with source.height; 0: the default of the '
+        'driver.'), unit='px', low=0, high=65535)
+    height: int = param(0, (
+        'Camera only: requested image height, together with source.width; 0: the default of the '
+        'driver.'), unit='px', low=0, high=65535)
+    fps: float = param(0.0, (
+        'Camera: requested frame rate; 0: the default of the driver. Images: frame rate at which '
+        'they are played; 0: 30.'), unit='Hz', low=0.0, high=1000.0)
+
+    def validate(self) -> None:
+        """
+        Check rules between fields.
+
+        :raises SettingError: if one is broken.
+        """
+        if self.policy == 'every' and not self.uri:
+            raise SettingError(
+                'source.policy', 'every', 'needs source.uri, because a topic does not wait',
+                'use latest or auto, or open the file or device with source.uri')
+        if len(self.fourcc) not in (0, 4) or not self.fourcc.isascii():
+            raise SettingError(
+                'source.fourcc', self.fourcc, 'must be four letters, e.g. MJPG or YUYV')
+        if bool(self.width) != bool(self.height):
+            raise SettingError(
+                'source.width', self.width,
+                f'must be set together with source.height, which is {self.height}',
+                'set both or neither')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """Which detector, and how it runs."""
+    """The detector and how it runs."""
 
-    id: str = _param('nanodet_g_416', (  # noqa: A003
-        'A model that comes with the package (nanodet_g_416), the path of an ONNX file, '
+    id: str = param('nanodet_g_416', (  # noqa: A003
+        'Bundled model (nanodet_g_416), path of an ONNX file, '
         'package://<package>/<path in its share folder>, or an http(s) URL with model.sha256.'))
-    sha256: str = _param('', (
-        'Checksum of the file. With a URL it is needed; the file is fetched once and kept.'))
-    labels: tuple[str, ...] = _param((), (
-        'Class names in the order of the class index, or one path of a text, YAML or JSON file '
-        'with them. Empty: those in the model file.'))
-    family: str = _param('auto', (
-        'Whose export it is. auto: decided from the file, and refused if it does not say enough.'),
-        choices=(
-            'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'end2end',
-            'yolov7_end2end', 'rtdetr', 'ultralytics_rtdetr', 'ultralytics_rtdetr_scores',
-            'rfdetr', 'hf_rtdetr', 'detr', 'paddle', 'batched_nms', 'mmdeploy', 'torchvision',
-            'tensorflow'))
-    resize: str = _param('auto', (
-        'letterbox keeps the aspect ratio and pads around, letterbox_top_left pads right and '
-        'below, stretch does not keep it; auto: what the family was trained with.'),
-        choices=('auto', 'letterbox', 'letterbox_top_left', 'stretch'))
-    color: str = _param(
-        'auto', 'Order of the channels; auto: what the family was trained with.',
-        choices=('auto', 'rgb', 'bgr'))
-    mean: tuple[float, ...] = _param((), (
-        'Three numbers to subtract from the pixels (0 to 255) of the channels. Empty: those of '
-        'the family.'), items=float)
-    std: tuple[float, ...] = _param((), (
-        'Three numbers to divide by after that, e.g. [255.0, 255.0, 255.0] for pixels from 0 to '
-        '1. Empty: those of the family.'), items=float)
-    device: str = _param('auto', (
-        'Where it runs. auto: CUDA, OpenVINO or the CPU, the first that this onnxruntime has; '
-        'another one that is not there is an error.'),
-        choices=('auto', 'cpu', 'cuda', 'tensorrt', 'openvino'))
-    threads: int = _param(0, (
-        'CPU threads for inference. 0: the cores that this process may use.'), low=0, high=1024)
-    spinning: bool = _param(False, (
-        'Let these threads wait busily: a little faster on a quiet machine, and much slower for '
-        'everybody on a busy one.'))
+    sha256: str = param('', (
+        'Checksum of the model file. Required for a URL, which is downloaded once and cached.'))
+    labels: tuple[str, ...] = param((), (
+        'Class names in the order of the class index, or the path of one text, YAML or JSON file '
+        'with them. Empty: the names in the model file.'))
+    family: FamilyName = param('auto', (
+        'Output format of the model. auto: detected from the file; ambiguous files are '
+        'rejected.'))
+    resize: Literal['auto'] | Resize = param('auto', (
+        'letterbox: keep the aspect ratio, pad on all sides. letterbox_top_left: keep it, pad on '
+        'the right and at the bottom. stretch: do not keep it. auto: as the family was trained.'))
+    color: Literal['auto'] | Color = param(
+        'auto', 'Channel order; auto: as the family was trained.')
+    mean: tuple[float, ...] = param((), (
+        'Three numbers subtracted from the channels, which are 0 to 255. Empty: as the family '
+        'was trained.'))
+    std: tuple[float, ...] = param((), (
+        'Three numbers by which the channels are divided after that, e.g. [255.0, 255.0, 255.0] '
+        'for pixels from 0 to 1. Empty: as the family was trained.'))
+    device: Device = param('auto', (
+        'Where the model runs. auto: CUDA, OpenVINO or the CPU, the first that the installed '
+        'onnxruntime supports; any other device that is unavailable is an error.'))
+    threads: int = param(0, (
+        'CPU threads for inference; 0: the number of cores available to this process.'),
+        low=0, high=1024)
+    spinning: bool = param(False, (
+        'Busy-wait between operators: slightly faster on an idle machine, much slower on a '
+        'loaded one.'))
+
+    def validate(self) -> None:
+        """
+        Check rules between fields.
+
+        :raises SettingError: if one is broken.
+        """
+        for name, values in (('model.mean', self.mean), ('model.std', self.std)):
+            if len(values) not in (0, 3) or (name == 'model.std' and min(values, default=1) <= 0):
+                raise SettingError(
+                    name, list(values), 'must be three numbers, for model.std above 0',
+                    'give one for each channel, for pixels from 0 to 255')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DetectSettings:
-    """Which of the model's boxes are detections."""
+    """Which boxes of the model are detections."""
 
-    confidence: float = _param(
-        0.4, 'Lowest score of a detection.', low=0.0, high=1.0, live=True)
-    iou: float = _param(0.45, (
-        'Non-maximum suppression: of two boxes of a class that overlap more than this, the one '
-        'with the lower score goes.'), low=0.0, high=1.0, live=True)
-    class_agnostic: bool = _param(
-        False, 'Non-maximum suppression across classes.', live=True)
-    max_candidates: int = _param(1000, (
-        'Boxes that enter non-maximum suppression, best first; bounds the time that a garbage '
-        'frame can take.'), low=1, high=100000, live=True)
-    max_detections: int = _param(
-        300, 'Detections in a frame, best first.', low=1, high=10000, live=True)
-    classes: tuple[str, ...] = _param(
-        (), "Class names or indices to keep, e.g. ['person', '2']. Empty: all.", live=True)
+    confidence: float = param(
+        0.4, 'Lowest score of a detection.', low=0.0, high=1.0, change='live')
+    iou: float = param(0.45, (
+        'Non-maximum suppression: of two boxes of a class with a larger intersection over union '
+        'than this, the one with the lower score is dropped.'), low=0.0, high=1.0, change='live')
+    class_agnostic: bool = param(
+        False, 'Non-maximum suppression across classes.', change='live')
+    max_candidates: int = param(1000, (
+        'Boxes that enter non-maximum suppression, highest scores first. Bounds the time of a '
+        'frame with many boxes.'), low=1, high=100000, change='live')
+    max_detections: int = param(
+        300, 'Detections per frame, highest scores first.', low=1, high=10000, change='live')
+    classes: tuple[str, ...] = param(
+        (), "Class names or indices to keep, e.g. ['person', '2']. Empty: all.", change='live')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrackSettings:
     """How detections of successive frames become tracks."""
 
-    type: str = _param('bytetrack', (  # noqa: A003
-        'bytetrack gives detections an id that stays with the object; none gives no ids.'),
-        choices=('bytetrack', 'none'))
-    high_threshold: float = _param(0.4, (
-        'Detections from this score on are matched to tracks first.'),
-        low=0.0, high=1.0, live=True)
-    low_threshold: float = _param(0.1, (
-        'Boxes from this score on may keep a track alive that found no better one. Those below '
-        'detect.confidence are used for this only and are not published.'),
-        low=0.0, high=1.0, live=True)
-    new_threshold: float = _param(
-        0.4, 'Lowest score that starts a track.', low=0.0, high=1.0, live=True)
-    match_iou: float = _param(
-        0.2, 'Least overlap between where a track is expected and a detection.',
-        low=0.0, high=1.0, live=True)
-    min_hits: int = _param(2, (
-        'Frames in a row in which an object must be seen before it gets its id; those of the '
-        'first frame get theirs at once.'), low=1, high=100, live=True)
-    lost_s: float = _param(1.0, (
-        'How long an object may be out of sight and keep its id.'),
-        unit='s', low=0.0, high=3600.0, live=True)
+    type: TrackerType = param('bytetrack', (  # noqa: A003
+        'bytetrack: give each object an id that stays the same. none: no ids.'))
+    high_threshold: float = param(0.4, (
+        'Detections from this score on are matched to tracks first. Higher: more objects depend '
+        'on the second association, which only finds those that hardly moved.'),
+        low=0.0, high=1.0, change='live')
+    low_threshold: float = param(0.1, (
+        'Boxes from this score on can keep an unmatched track alive. Those below '
+        'detect.confidence are used for this only and not published. Lower: bridges longer dips '
+        'of the score, and keeps more false tracks alive.'), low=0.0, high=1.0, change='live')
+    new_threshold: float = param(
+        0.4, 'Lowest score that starts a track.', low=0.0, high=1.0, change='live')
+    match_iou: float = param(0.2, (
+        'Lowest intersection over union of a detection and the predicted box of its track. '
+        'Lower: follows faster objects, and confuses close ones sooner.'),
+        low=0.0, high=1.0, change='live')
+    min_hits: int = param(2, (
+        'Consecutive frames with a match before a track gets its id; in the first frame, ids are '
+        'given at once. Higher: fewer short false tracks, later ids.'),
+        low=1, high=100, change='live')
+    lost_s: float = param(1.0, (
+        'How long a track without a match is kept. A longer gap between two frames ends all '
+        'tracks.'), unit='s', low=0.0, high=3600.0, change='live')
+
+    def validate(self) -> None:
+        """
+        Check rules between fields.
+
+        :raises SettingError: if one is broken.
+        """
+        if self.low_threshold > self.high_threshold:
+            raise SettingError(
+                'track.low_threshold', self.low_threshold,
+                f'must not be above track.high_threshold, which is {self.high_threshold}',
+                'set both')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishSettings:
-    """What stands in the ROS messages."""
+    """Content of the ROS messages."""
 
-    class_id: str = _param('name', (
-        'What hypothesis.class_id holds: the class name, or its index, which ~/label_info '
-        'translates.'), choices=('name', 'index'), live=True)
+    class_id: ClassIdFormat = param('name', (
+        'Content of hypothesis.class_id. name: the class name. index: the class index, which '
+        '~/label_info maps to the name.'), change='live')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnnotateSettings:
-    """What ~/image_annotated looks like."""
+    """Drawing of ~/image_annotated."""
 
-    max_fps: float = _param(
-        15.0, 'Pictures a second at most; 0: every frame.', unit='Hz', low=0.0, high=1000.0,
-        live=True)
-    trails: bool = _param(True, 'Draw where tracked objects have been.', live=True)
-    jpeg_quality: int = _param(
-        80, 'Of ~/image_annotated/compressed.', low=1, high=100, live=True)
+    max_fps: float = param(
+        15.0, 'Highest rate of annotated images; 0: every frame.', unit='Hz', low=0.0,
+        high=1000.0, change='live')
+    trails: bool = param(True, 'Draw the recent path of tracked objects.', change='live')
+    jpeg_quality: int = param(
+        80, 'JPEG quality of ~/image_annotated/compressed.', low=1, high=100, change='live')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UdpSettings:
-    """Who is told by UDP, and in which form."""
+    """UDP receivers and format."""
 
-    targets: tuple[str, ...] = _param(('127.0.0.1:37020',), (
+    targets: tuple[str, ...] = param(('127.0.0.1:37020',), (
         'host:port of each receiver: a machine, a broadcast address or a multicast group, IPv4 or '
-        '[IPv6]. Empty: no datagrams.'),
-        live=True)
-    multicast_ttl: int = _param(
-        1, 'Routers that a multicast datagram may pass, plus 1.', low=0, high=255, live=True)
-    interface: str = _param('', (
-        'Network interface for multicast, e.g. eth0. Empty: the one that the system chooses.'),
-        live=True)
-    payload: str = _param('full', (
-        "full: Roboflow's keys and an object udp_infer with time stamps, sequence number, "
-        "latency and losses; roboflow: exactly the keys of Roboflow's UdpStream."),
-        choices=('full', 'roboflow'), live=True)
-    max_bytes: int = _param(1400, (
-        'Largest datagram. 1400 fits an Ethernet frame; up to 65507 may be cut into IP '
-        'fragments, and one lost fragment loses all.'),
-        unit='bytes', low=1024, high=65507, live=True)
-    overflow: str = _param('split', (
-        'A frame that does not fit max_bytes: split sends it in parts that each stand alone, '
-        'best detections first; truncate sends one and says how many it left out.'),
-        choices=('split', 'truncate'), live=True)
+        '[IPv6]. Empty: no datagrams.'), change='live')
+    multicast_ttl: int = param(
+        1, 'Time to live of multicast datagrams: 1 stays in the local network.', low=0, high=255,
+        change='live')
+    interface: str = param('', (
+        'Network interface for multicast, e.g. eth0. Empty: chosen by the system.'),
+        change='live')
+    payload: Payload = param('full', (
+        "full: Roboflow's keys and an object udp_infer with stamps, sequence number, latency and "
+        "dropped frames. roboflow: exactly the keys of Roboflow's UdpStream."), change='live')
+    max_bytes: int = param(1400, (
+        'Size of the largest datagram. 1400 fits an Ethernet frame; larger ones, up to 65507, '
+        'are sent as IP fragments, and one lost fragment loses the datagram.'),
+        unit='bytes', low=1024, high=65507, change='live')
+    overflow: Overflow = param('split', (
+        'If a frame does not fit max_bytes. split: send several datagrams, each complete by '
+        'itself, highest scores first. truncate: send one and count the detections left out.'),
+        change='live')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All parameters of the node, checked."""
+    """All parameters of a node, by group. `with_values` checks what it is given."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -349,77 +395,75 @@ class Settings:
     publish: PublishSettings = field(default_factory=PublishSettings)
     annotate: AnnotateSettings = field(default_factory=AnnotateSettings)
     udp: UdpSettings = field(default_factory=UdpSettings)
-    autostart: bool = _param(True, (
-        'Configure and activate the node at start; false leaves that to a lifecycle manager.'))
+    autostart: bool = param(True, (
+        'Configure and activate the node at start. false leaves this to a lifecycle manager.'),
+        change='start')
 
     def with_values(self, values: Mapping[str, object]) -> Settings:
         """
-        Make a copy in which some parameters have other values.
+        Return a copy in which some parameters have other values.
 
-        :param values: dotted name to value, as ROS has them.
-        :raises SettingError: if a name is not known, a value cannot be had, or two values
-            contradict each other.
+        :param values: dotted name to value, as ROS or YAML has them.
+        :raises SettingError: if a name is unknown, or a value or a combination is invalid.
         """
-        changed: Settings = self
+        changes: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             if name not in PARAMETERS:
-                raise SettingError(name, value, 'no such parameter', suggestion(name))
+                raise SettingError(name, value, 'is not a parameter', suggestion(name))
             group, _, leaf = name.rpartition('.')
-            change: dict[str, Any] = {leaf: PARAMETERS[name].check(value)}
-            if group:
-                change = {group: replace(getattr(changed, group), **change)}
-            changed = replace(changed, **change)
-        changed._check_together()
+            changes.setdefault(group, {})[leaf] = PARAMETERS[name].check(value)
+        changed = replace(self, **changes.pop('', {}))
+        for group, leaves in changes.items():
+            part = replace(getattr(changed, group), **leaves)
+            if hasattr(part, 'validate'):
+                part.validate()
+            changed = replace(changed, **{group: part})
         return changed
 
     def flat(self) -> dict[str, Value]:
-        """Give every parameter's value under its dotted name."""
+        """Return the value of every parameter by its dotted name."""
         values: dict[str, Value] = {}
         for name in PARAMETERS:
             group, _, leaf = name.rpartition('.')
             values[name] = getattr(getattr(self, group) if group else self, leaf)
         return values
 
-    def _check_together(self) -> None:
-        track = self.track
-        if track.low_threshold > track.high_threshold:
-            raise SettingError(
-                'track.low_threshold', track.low_threshold,
-                f'must not be above track.high_threshold, which is {track.high_threshold}',
-                'set both')
-        for name, values in (('model.mean', self.model.mean), ('model.std', self.model.std)):
-            if len(values) not in (0, 3) or (name == 'model.std' and min(values, default=1) <= 0):
-                raise SettingError(
-                    name, list(values), 'must be three numbers, for model.std above 0',
-                    'one for each channel, for pixels from 0 to 255')
-        if self.source.policy == 'every' and not self.source.uri:
-            raise SettingError(
-                'source.policy', 'every', 'needs a source.uri, because a topic does not wait',
-                'use latest or auto, or open the file or device with source.uri')
-        if len(self.source.fourcc) not in (0, 4) or not self.source.fourcc.isascii():
-            raise SettingError(
-                'source.fourcc', self.source.fourcc, 'must be four letters, e.g. MJPG or YUYV')
-        if bool(self.source.width) != bool(self.source.height):
-            raise SettingError(
-                'source.width', self.source.width,
-                f'goes with source.height, which is {self.source.height}', 'set both or none')
-
 
 def _walk(cls: type, prefix: str = '') -> Iterator[Parameter]:
+    hints = get_type_hints(cls)
     for item in fields(cls):
-        if 'parameter' in item.metadata:
-            yield replace(item.metadata['parameter'], name=prefix + item.name)
+        hint = hints[item.name]
+        if is_dataclass(hint):
+            assert isinstance(hint, type)
+            yield from _walk(hint, f'{prefix}{item.name}.')
+            continue
+        kind, items, choices = _type_of(hint)
+        yield Parameter(
+            name=prefix + item.name, kind=kind, items=items, choices=choices,
+            default=item.default, **item.metadata['declared'])
+
+
+def _type_of(hint: Any) -> tuple[type, type, tuple[str, ...]]:
+    """Return the type, the element type and the choices that an annotation stands for."""
+    if get_origin(hint) is tuple:
+        return tuple, get_args(hint)[0], ()
+    choices = tuple(_literals(hint))
+    return (str if choices else hint), str, choices
+
+
+def _literals(hint: Any) -> Iterator[str]:
+    for argument in get_args(hint):
+        if isinstance(argument, str):
+            yield argument
         else:
-            group = item.default_factory
-            assert isinstance(group, type) and is_dataclass(group)
-            yield from _walk(group, f'{prefix}{item.name}.')
+            yield from _literals(argument)
 
 
 PARAMETERS: Mapping[str, Parameter] = {item.name: item for item in _walk(Settings)}
-"""Every parameter of the node, by its dotted name."""
+"""Every parameter by its dotted name."""
 
 
 def suggestion(name: str) -> str:
-    """Say which known parameter comes nearest to a name that is not known."""
+    """Return a question with the parameter whose name is closest to an unknown one."""
     near = get_close_matches(name, PARAMETERS, n=1, cutoff=0.0)
     return f'did you mean {near[0]}?'

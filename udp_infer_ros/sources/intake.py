@@ -1,0 +1,260 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+The one way from any source to the worker.
+
+The intake numbers every frame, drops what exceeds `source.max_fps` before it is decoded and what
+is older than `source.max_age_s` before inference, and counts every drop by cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import logging
+import threading
+import time
+
+from udp_infer_ros.errors import Drop, FrameError, StaleError
+from udp_infer_ros.frame import BgrImage, Frame
+from udp_infer_ros.log import Throttle
+from udp_infer_ros.settings import SourceSettings
+from udp_infer_ros.sources.slot import FrameSlot
+from udp_infer_ros.stats import Stats
+
+MAX_PLAUSIBLE_AGE_S = 60.0
+"""An older stamp belongs to a recording or to a clock that is wrong, not to a late frame."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawFrame:
+    """A frame as the source has it, not decoded yet."""
+
+    decode: Callable[[], BgrImage]
+    """Return the pixels (height, width, 3), BGR. Raises FrameError, e.g. DecodeError."""
+    stamp_ns: int
+    frame_id: str
+    source: str
+    """Name for results and logs, without a password."""
+    arrival_s: float
+    """`time.monotonic()` when the frame reached this process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingFrame:
+    """A numbered frame that waits in the slot."""
+
+    raw: RawFrame
+    index: int
+    put_s: float
+    image: BgrImage | None = None
+    """The pixels, where the source had to decode them itself."""
+    decode_s: float = 0.0
+
+
+class Intake:
+    """
+    Takes the frames of one source and hands them to the worker.
+
+    `offer` and `reject` run in the thread of the source, `take` and `decode` in the worker;
+    `close` and `wake` in any. `_lock` guards the numbering and the rate limit, FrameSlot itself.
+
+    :param settings: `source.*`.
+    :param stats: counts frames and drops.
+    :param now_ns: the clock of the stamps.
+    :param first_index: the number of the first frame.
+    :param wait: `offer` waits for the worker, so that no frame is replaced.
+    :param limit_age: `source.max_age_s` applies.
+    :param clock_s: a monotonic clock in seconds, the one of `RawFrame.arrival_s`.
+    """
+
+    def __init__(
+        self, settings: SourceSettings, stats: Stats, *, now_ns: Callable[[], int],
+        first_index: int = 0, wait: bool = False, limit_age: bool = True,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.stats = stats
+        self.now_ns = now_ns
+        """The clock of the stamps, for sources whose frames carry none."""
+        self._slot: FrameSlot[PendingFrame] = FrameSlot(wait=wait)
+        self._age_limit = AgeLimit(settings.max_age_s if limit_age else 0.0, now_ns)
+        self._clock_s = clock_s
+        self._lock = threading.Lock()
+        self._rate_limiter = RateLimiter(settings.max_fps)
+        self._next_index = first_index
+        self._last_arrival_s = clock_s()
+        self._warnings = Throttle(period_s=5.0, clock_s=clock_s)
+
+    def offer(
+        self, raw: RawFrame, *, media_time_s: float | None = None, decode_now: bool = False,
+    ) -> bool:
+        """
+        Take one frame.
+
+        :param media_time_s: the time that `source.max_fps` is measured in, where that is not the
+            time of arrival: the position in a file.
+        :param decode_now: decode before returning, because the source reuses its buffer.
+        :return: False if no more frames are wanted.
+        """
+        index = self._number(raw.arrival_s if media_time_s is None else media_time_s)
+        if index is None:
+            return not self._slot.drained
+        image, decode_s = None, 0.0
+        if decode_now:
+            begin_s = self._clock_s()
+            try:
+                image = raw.decode()
+            except FrameError as error:
+                self.drop(error)
+                return not self._slot.drained
+            decode_s = self._clock_s() - begin_s
+        accepted, replaced = self._slot.put(PendingFrame(
+            raw=raw, index=index, put_s=self._clock_s(), image=image, decode_s=decode_s))
+        if replaced is not None:
+            self.stats.count_drop(Drop.REPLACED)
+        return accepted
+
+    def reject(self, error: FrameError) -> None:
+        """Number and drop a frame of which the source knows that it is malformed."""
+        self._number(None)
+        self.drop(error)
+
+    def drop(self, error: FrameError) -> None:
+        """Count a numbered frame that is lost, and log why."""
+        self.stats.count_drop(error.cause)
+        self.stats.record_error(f'frame dropped: {error}')
+        self._warnings.warning(log, error.cause.value, 'frame dropped: %s', error)
+
+    @property
+    def silent_s(self) -> float:
+        """Return the seconds since the latest frame, or since the intake exists."""
+        with self._lock:
+            return self._clock_s() - self._last_arrival_s
+
+    @property
+    def drained(self) -> bool:
+        """Return whether the intake is closed and no frame waits."""
+        return self._slot.drained
+
+    def take(self) -> PendingFrame | None:
+        """Wait for a frame and take it; None after `wake` or `close` without a frame."""
+        return self._slot.take()
+
+    def decode(self, pending: PendingFrame) -> Frame:
+        """
+        Decode a frame that was taken, unless it is too old.
+
+        :raises FrameError: if the frame is stale or malformed; `error.cause` says which.
+        """
+        raw, image, decode_s = pending.raw, pending.image, pending.decode_s
+        begin_s = self._clock_s()
+        self._age_limit.check(raw.stamp_ns)
+        if image is None:
+            image = raw.decode()
+            decode_s = self._clock_s() - begin_s
+        return Frame.from_image(
+            image, index=pending.index, stamp_ns=raw.stamp_ns, frame_id=raw.frame_id,
+            source=raw.source, arrival_s=raw.arrival_s, wait_s=begin_s - pending.put_s,
+            decode_s=decode_s)
+
+    def wake(self) -> None:
+        """Make `take` return at once."""
+        self._slot.wake()
+
+    def close(self) -> None:
+        """Accept no more frames; one that waits is still processed."""
+        self._slot.close()
+
+    def _number(self, time_s: float | None) -> int | None:
+        """Return the number of a frame; None if it exceeds `source.max_fps`."""
+        with self._lock:
+            index = self._next_index
+            self._next_index += 1
+            self._last_arrival_s = self._clock_s()
+            self.stats.count_offered()
+            if time_s is not None and not self._rate_limiter.accepts(time_s):
+                self.stats.count_drop(Drop.MAX_FPS)
+                return None
+        return index
+
+
+class RateLimiter:
+    """
+    Accept as many frames per second as are wanted, evenly spaced.
+
+    The average rate is met also where the rate of the source is no multiple of it: 20 of 30
+    frames are two of three.
+
+    :param max_fps: frames per second; 0 accepts all.
+    """
+
+    def __init__(self, max_fps: float) -> None:
+        self._interval_s = 1.0 / max_fps if max_fps > 0.0 else 0.0
+        self._due_s: float | None = None
+
+    def accepts(self, now_s: float) -> bool:
+        """
+        Return whether a frame at this time is accepted.
+
+        :param now_s: seconds of any clock; if it goes back, the limiter starts again.
+        """
+        interval_s = self._interval_s
+        if not interval_s:
+            return True
+        if self._due_s is None or now_s < self._due_s - 2.0 * interval_s:
+            self._due_s = now_s
+        # Tolerate a quarter interval of jitter, so a source at exactly max_fps is not thinned.
+        if now_s < self._due_s - 0.25 * interval_s:
+            return False
+        self._due_s = max(self._due_s + interval_s, now_s)
+        return True
+
+
+class AgeLimit:
+    """
+    Refuse frames that are too old.
+
+    :param max_age_s: highest age in seconds; 0 accepts all.
+    :param now_ns: the clock of the stamps.
+    """
+
+    def __init__(self, max_age_s: float, now_ns: Callable[[], int]) -> None:
+        self._max_age_s = max_age_s
+        self._now_ns = now_ns
+        self._warnings = Throttle(period_s=3600.0)
+
+    def check(self, stamp_ns: int) -> None:
+        """
+        Check the age of a frame.
+
+        :raises StaleError: if it is too old.
+        """
+        if not self._max_age_s:
+            return
+        age = age_s(stamp_ns, self._now_ns())
+        if age is None:
+            self._warnings.warning(
+                log, 'clock', 'source.max_age_s = %g: not applied, because the stamps of the '
+                'images are not from the clock of this node (0, in the future or older than '
+                '%g s); synchronize the clocks or set source.max_age_s to 0',
+                self._max_age_s, MAX_PLAUSIBLE_AGE_S)
+        elif age > self._max_age_s:
+            raise StaleError(
+                'age of the image', f'{age:.3f} s',
+                f'must not be above source.max_age_s = {self._max_age_s:g}')
+
+
+def age_s(stamp_ns: int, now_ns: int) -> float | None:
+    """
+    Return the age of a frame.
+
+    :param stamp_ns: stamp of its header, ns.
+    :param now_ns: the clock that the stamp should be from, ns.
+    :return: seconds; None if the stamp is implausible: 0, in the future, or older than
+        MAX_PLAUSIBLE_AGE_S.
+    """
+    age = (now_ns - stamp_ns) * 1e-9
+    return age if stamp_ns and 0.0 <= age <= MAX_PLAUSIBLE_AGE_S else None
