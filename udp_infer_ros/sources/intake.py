@@ -101,7 +101,7 @@ class Intake:
         """
         index = self._number(raw.arrival_s if media_time_s is None else media_time_s)
         if index is None:
-            return not self._slot.drained
+            return not self._slot.closed
         image, decode_s = None, 0.0
         if decode_now:
             begin_s = self._clock_s()
@@ -109,7 +109,7 @@ class Intake:
                 image = raw.decode()
             except FrameError as error:
                 self.drop(error)
-                return not self._slot.drained
+                return not self._slot.closed
             decode_s = self._clock_s() - begin_s
         accepted, replaced = self._slot.put(PendingFrame(
             raw=raw, index=index, put_s=self._clock_s(), image=image, decode_s=decode_s))

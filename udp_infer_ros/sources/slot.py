@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
 import threading
+from typing import Generic, TypeVar
 
 T = TypeVar('T')
 
@@ -33,6 +33,12 @@ class FrameSlot(Generic[T]):
         """Return whether the slot is closed and empty."""
         with self._changed:
             return self._closed and self._frame is None
+
+    @property
+    def closed(self) -> bool:
+        """Return whether the slot accepts no more frames."""
+        with self._changed:
+            return self._closed
 
     def put(self, frame: T) -> tuple[bool, T | None]:
         """
