@@ -1,82 +1,87 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What several tests need: frames, results, and small ONNX files built on the spot."""
+"""Frames, results and small ONNX files for tests."""
 
 from pathlib import Path
 import time
 
 import cv2
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper, TensorProto
-import supervision as sv
-from udp_infer_ros.frame import Frame, FrameInfo, NO_TRACK, Result
+import pytest
+from udp_infer_ros.errors import Drop
+from udp_infer_ros.frame import Detections, Frame, FrameInfo, NO_TRACK, Result
 
 LATENCY_MS = {
-    'wait': 0.5, 'preprocess': 1.0, 'inference': 10.0, 'postprocess': 0.25, 'track': 0.25,
-    'total': 12.0}
-DROPPED = {'replaced': 3, 'bad_message': 0, 'decode_error': 0, 'inference_error': 0}
+    'wait': 0.5, 'decode': 0.5, 'preprocess': 1.0, 'inference': 10.0, 'postprocess': 0.25,
+    'track': 0.25, 'total': 12.5}
+DROPPED = {cause.value: 0 for cause in Drop} | {'replaced': 3}
 
 
 def make_frame(index=0, *, width=64, height=48, stamp_ns=1_000_000_000, frame_id='camera'):
-    """Make a grey frame."""
+    """Build a gray frame."""
     image = np.full((height, width, 3), 127, dtype=np.uint8)
-    return Frame.of(
+    return Frame.from_image(
         image, index=index, stamp_ns=stamp_ns, frame_id=frame_id, source='test',
-        born_s=time.monotonic())
+        arrival_s=time.monotonic())
 
 
 def make_detections(count, *, width=640, height=480, names=('person', 'car'), seed=7):
-    """Make random boxes inside an image, highest score first, every third one tracked."""
+    """Build random boxes inside an image, highest score first, every third one tracked."""
     random = np.random.default_rng(seed)
     corners = random.uniform(0, (width - 40, height - 40), (count, 2))
     size = random.uniform(2, 39, (count, 2))
     class_ids = random.integers(0, len(names), count)
     track_ids = np.arange(1, count + 1)
     track_ids[np.arange(count) % 3 != 0] = NO_TRACK
-    return sv.Detections(
-        xyxy=np.hstack((corners, corners + size)).astype(np.float32),
-        confidence=np.sort(random.uniform(0.4, 1.0, count))[::-1].astype(np.float32),
-        class_id=class_ids.astype(int), tracker_id=track_ids.astype(int),
-        data={'class_name': np.array([names[i] for i in class_ids], dtype=str)})
+    return Detections(
+        xyxy=np.round(np.hstack((corners, corners + size)), 2).astype(np.float32),
+        score=np.sort(random.uniform(0.4, 1.0, count))[::-1].astype(np.float32),
+        class_id=class_ids.astype(np.intp),
+        class_name=np.array([names[i] for i in class_ids], dtype=str),
+        track_id=track_ids.astype(np.int64))
 
 
 def make_result(
     count=3, *, seq=8, names=('person', 'car'), source='test', stamp_ns=12_000_000_034,
 ):
-    """Make a Result with random detections."""
+    """Build a Result with random detections."""
+    info = FrameInfo(
+        index=11, stamp_ns=stamp_ns, frame_id='camera', source=source, width=640, height=480)
     return Result(
-        FrameInfo(11, stamp_ns, 'camera', source, 640, 480), seq,
-        make_detections(count, names=names), 'model', LATENCY_MS, DROPPED)
+        frame=info, seq=seq, detections=make_detections(count, names=names), model='model',
+        latency_ms=LATENCY_MS, dropped=DROPPED)
 
 
 def write_model(
-    path: Path, *tables, input_shape=(1, 3, 64, 64), metadata=None, input_type=TensorProto.FLOAT,
+    path: Path, *tables, input_shape=(1, 3, 64, 64), metadata=None, input_type=None,
     output_names=None, input_name='images', size_inputs=None, dark=False,
 ):
     """
-    Write an ONNX file whose outputs are the tables given, whatever the image is.
+    Write an ONNX file that returns the given tables for every image.
 
-    The outputs are declared with the tables' shapes and types.
+    The outputs are declared with the shapes and types of the tables.
 
     :param size_inputs: more inputs, name to (type, shape), which are not used.
-    :param dark: a dark image gives zeros instead.
+    :param dark: return zeros for a dark image.
     """
+    onnx = pytest.importorskip('onnx')
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    input_type = onnx.TensorProto.FLOAT if input_type is None else input_type
     nodes = [
-        helper.make_node('Cast', [input_name], ['as_float'], to=TensorProto.FLOAT),
+        helper.make_node('Cast', [input_name], ['as_float'], to=onnx.TensorProto.FLOAT),
         helper.make_node('ReduceMean', ['as_float'], ['mean'], keepdims=0),
         helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
-        helper.make_node('Greater', ['mean', 'grey'], ['is_light']),
-        helper.make_node('Cast', ['is_light'], ['light'], to=TensorProto.FLOAT)]
+        helper.make_node('Greater', ['mean', 'gray'], ['is_light']),
+        helper.make_node('Cast', ['is_light'], ['light'], to=onnx.TensorProto.FLOAT)]
     constants = [
         numpy_helper.from_array(np.array(0, dtype=np.float32), 'zero'),
-        numpy_helper.from_array(np.array(0.47, dtype=np.float32), 'grey')]
+        numpy_helper.from_array(np.array(0.47, dtype=np.float32), 'gray')]
     outputs = []
     for i, table in enumerate(tables):
         name = output_names[i] if output_names else f'output{i}'
         table = np.asarray(table)
-        kind = TensorProto.INT64 if table.dtype.kind == 'i' else TensorProto.FLOAT
+        kind = onnx.TensorProto.INT64 if table.dtype.kind == 'i' else onnx.TensorProto.FLOAT
         constants.append(numpy_helper.from_array(table.astype(np.float32), f'table{i}'))
         nodes.append(
             helper.make_node('Mul', [f'table{i}', 'light'], [f'sum{i}']) if dark else
@@ -96,7 +101,7 @@ def write_model(
 
 
 def write_clip(path: Path, *, frames, fps, step):
-    """Write a clip of 64 x 48 pixels whose frames get brighter, `step` grey levels each."""
+    """Write a clip of 64 x 48 pixels; each frame is `step` gray levels brighter."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, (64, 48))
     assert writer.isOpened()
     for i in range(frames):
@@ -107,7 +112,7 @@ def write_clip(path: Path, *, frames, fps, step):
 
 def yolo_table(boxes, class_count, anchors=84):
     """
-    Lay objects out as (1, 4 + classes, anchors).
+    Encode objects as (1, 4 + classes, anchors).
 
     :param boxes: rows of x1, y1, x2, y2 (input pixels), score, class.
     """
