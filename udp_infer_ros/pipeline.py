@@ -1,31 +1,31 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From a Frame to a Result: detect, then track. No ROS, no threads, no clock of its own."""
+"""From a Frame to a Result: preprocess, infer, postprocess, track. No ROS and no threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+import os
 import time
-from typing import Any
 
-import numpy as np
-import supervision as sv
 from udp_infer_ros.detection.detector import Detector
-from udp_infer_ros.frame import Frame, NO_TRACK, Result
-from udp_infer_ros.settings import Settings, TrackSettings
+from udp_infer_ros.errors import Drop
+from udp_infer_ros.frame import Detections, Frame, Result
+from udp_infer_ros.health import Level, PartHealth
+from udp_infer_ros.settings import Settings
 from udp_infer_ros.stats import Stats
-from udp_infer_ros.tracking import ByteTracker
+from udp_infer_ros.tracking.byte import ByteTracker
 
 
 class Pipeline:
     """
-    What happens to every frame, in order.
+    The processing of a frame, in order. One thread at a time.
 
-    :param detector: a model in memory.
-    :param settings: thresholds and limits; `configure` changes them.
-    :param stats: told of each result, asked for the losses so far.
-    :param clock_s: a monotonic clock in seconds, the one of `Frame.born_s`.
+    :param detector: a loaded model.
+    :param settings: thresholds and limits; `prepare` changes them.
+    :param stats: counts results, and supplies the drops so far.
+    :param clock_s: a monotonic clock in seconds, the one of `Frame.arrival_s`.
     :raises SettingError: if `detect.classes` names a class that the model does not have.
     """
 
@@ -37,77 +37,114 @@ class Pipeline:
         self._stats = stats
         self._clock_s = clock_s
         self._tracker = (
-            ByteTracker(**_tracker_keywords(settings.track))
-            if settings.track.type == 'bytetrack' else None)
+            ByteTracker(settings.track) if settings.track.type == 'bytetrack' else None)
         self._seq = 0
-        self._configure(settings)
-
-    def configure(self, settings: Settings) -> None:
-        """
-        Take new thresholds and limits from the next frame on. Tracks go on.
-
-        :raises SettingError: as the constructor; then nothing has changed.
-        """
-        self._configure(settings)
-        if self._tracker is not None:
-            self._tracker.configure(**_tracker_keywords(settings.track))
-
-    def reset_tracker(self) -> None:
-        """Forget all tracks. Their ids are not used again."""
-        if self._tracker is not None:
-            self._tracker.reset()
+        self._reported = stats.snapshot()
+        self.prepare(settings)()
 
     def process(self, frame: Frame) -> Result:
         """
-        See what is in a frame.
+        Detect and track the objects in a frame.
 
-        :raises Exception: whatever the model raises; a failure is never an empty scene.
+        :raises Exception: whatever the model raises; a failure is never an empty result.
         """
-        stages = [self._clock_s()]
+        clock_s = self._clock_s
+        begin_s = clock_s()
         tensor, letterbox = self._detector.prepare(frame.image)
-        stages.append(self._clock_s())
+        prepared_s = clock_s()
         outputs = self._detector.run(tensor)
-        stages.append(self._clock_s())
-        detections = self._detector.read(
-            outputs, letterbox, self._settings.detect, threshold=self._threshold,
-            class_ids=self._class_ids)
-        stages.append(self._clock_s())
-        # Who stamps nothing leaves the tracker without a time; the time of arrival must do.
-        detections = self._track(
-            detections, frame.info.stamp_ns or round(frame.born_s * 1e9))
-        stages.append(self._clock_s())
-        names = ('preprocess', 'inference', 'postprocess', 'track')
-        latency_ms = {'wait': (stages[0] - frame.born_s) * 1e3}
-        latency_ms.update(
-            (name, (end - start) * 1e3) for name, start, end in zip(names, stages, stages[1:]))
-        latency_ms['total'] = (stages[-1] - frame.born_s) * 1e3
-        self._stats.processed(latency_ms)
+        inferred_s = clock_s()
+        detections = self._detector.read(outputs, letterbox, self._selection)
+        read_s = clock_s()
+        detections = self._track(detections, frame)
+        end_s = clock_s()
+        latency_ms = {stage: seconds * 1e3 for stage, seconds in (
+            ('wait', frame.wait_s),
+            ('decode', frame.decode_s),
+            ('preprocess', prepared_s - begin_s),
+            ('inference', inferred_s - prepared_s),
+            ('postprocess', read_s - inferred_s),
+            ('track', end_s - read_s),
+            ('total', end_s - frame.arrival_s))}
+        self._stats.count_processed(latency_ms)
         self._seq += 1
         return Result(
-            frame.info, self._seq, detections, self._detector.info.name, latency_ms,
-            self._stats.dropped())
+            frame=frame.info, seq=self._seq, detections=detections,
+            model=self._detector.info.name, latency_ms=latency_ms, dropped=self._stats.dropped())
 
-    def _configure(self, settings: Settings) -> None:
-        self._class_ids = self._detector.class_ids(settings.detect.classes)
-        self._settings = settings
+    def prepare(self, settings: Settings) -> Callable[[], None]:
+        """
+        Check new thresholds and limits.
+
+        :return: a function that applies them, for the thread of `process`. Tracks continue.
+        :raises SettingError: if `detect.classes` names a class that the model does not have.
+        """
         confidence = settings.detect.confidence
-        # The second association of BYTE lives on boxes that are too weak to be told.
-        self._threshold = (
-            confidence if self._tracker is None else min(confidence, settings.track.low_threshold))
+        # The second association of BYTE needs boxes below the publishing threshold.
+        min_score = confidence if self._tracker is None else min(
+            confidence, settings.track.low_threshold)
+        selection = self._detector.selection(settings.detect, min_score=min_score)
 
-    def _track(self, detections: sv.Detections, stamp_ns: int) -> sv.Detections:
+        def apply() -> None:
+            self._settings = settings
+            self._selection = selection
+            if self._tracker is not None:
+                self._tracker.configure(settings.track)
+        return apply
+
+    def reset_tracker(self) -> None:
+        """Remove all tracks. Their ids are not used again."""
+        if self._tracker is not None:
+            self._tracker.reset()
+
+    def health(self) -> tuple[PartHealth, PartHealth]:
+        """Return the state of the model and of the tracker since the previous call."""
+        return self._model_health(), self._tracker_health()
+
+    def _track(self, detections: Detections, frame: Frame) -> Detections:
         if self._tracker is None:
-            detections.tracker_id = np.full(len(detections), NO_TRACK, dtype=int)
             return detections
-        detections.tracker_id = self._tracker.update(detections, stamp_ns).astype(int)
-        assert detections.confidence is not None
-        told = detections[detections.confidence >= self._settings.detect.confidence]
-        assert isinstance(told, sv.Detections)
-        return told
+        # Unstamped frames: use the arrival time for tracking.
+        stamp_ns = frame.info.stamp_ns or round(frame.arrival_s * 1e9)
+        detections = detections.with_track_ids(self._tracker.update(detections, stamp_ns))
+        return detections[detections.score >= self._settings.detect.confidence]
+
+    def _model_health(self) -> PartHealth:
+        before, now = self._reported, self._stats.snapshot()
+        self._reported = now
+        model = self._detector.info
+
+        def new(cause: Drop) -> int:
+            return now.dropped[cause.value] - before.dropped[cause.value]
+        level, message = Level.OK, f'{now.processed_hz:.1f} Hz'
+        if failed := new(Drop.INFERENCE_ERROR):
+            level = Level.ERROR
+            message = f'inference failed on {failed} frames; last: {now.last_error}'
+        elif replaced := new(Drop.REPLACED):
+            message += (
+                f'; {replaced} of {now.offered - before.offered} frames were replaced by newer '
+                'ones')
+        values: dict[str, object] = {
+            'processed': now.processed, 'rate_hz': round(now.processed_hz, 2),
+            'memory_mib': round(resident_mib(), 1)}
+        for stage, times in now.latency_ms.items():
+            values[f'{stage}_p50_ms'] = round(times.p50_ms, 2)
+            values[f'{stage}_p95_ms'] = round(times.p95_ms, 2)
+        values.update({
+            'model': model.name, 'family': model.family, 'provider': model.provider,
+            'provider_reason': model.provider_reason, 'threads': model.threads,
+            'input': f'{model.input_width} x {model.input_height}',
+            'classes': len(model.labels)})
+        return PartHealth(name='model', level=level, message=message, values=values)
+
+    def _tracker_health(self) -> PartHealth:
+        track = self._settings.track
+        message = 'off: detections have no ids' if self._tracker is None else track.type
+        return PartHealth(name='tracker', message=message, values={
+            'type': track.type, 'lost_s': track.lost_s, 'min_hits': track.min_hits})
 
 
-def _tracker_keywords(track: TrackSettings) -> dict[str, Any]:
-    return {
-        'high_threshold': track.high_threshold, 'low_threshold': track.low_threshold,
-        'new_threshold': track.new_threshold, 'match_iou': track.match_iou,
-        'min_hits': track.min_hits, 'lost_s': track.lost_s}
+def resident_mib() -> float:
+    """Return the resident memory of this process, in MiB."""
+    with open('/proc/self/statm', encoding='ascii') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 2**20

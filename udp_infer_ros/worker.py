@@ -1,116 +1,131 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The worker: take a frame, process it, tell everybody."""
+"""The worker: take a frame, decode it, process it, write the result to every output."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 import logging
-import queue
 import threading
 
-from udp_infer_ros.errors import DecodeError, StaleError
+from udp_infer_ros.errors import Drop, FrameError
 from udp_infer_ros.frame import Frame
 from udp_infer_ros.log import Throttle
-from udp_infer_ros.outputs import Output
+from udp_infer_ros.outputs.base import Output
 from udp_infer_ros.pipeline import Pipeline
-from udp_infer_ros.sources.slot import FrameSlot, PendingFrame
-from udp_infer_ros.stats import Drop, Stats
+from udp_infer_ros.sources.intake import Intake, PendingFrame
+from udp_infer_ros.stats import Stats
 
 log = logging.getLogger(__name__)
 
 
-class Runner:
+class Worker:
     """
-    One thread that does all the work, so that the tracker sees the frames in order.
+    The one thread of the frame path; it keeps the frames in order.
 
-    It ends when its slot is closed and empty.
+    It owns the pipeline and the outputs while it runs, and ends when the intake is drained.
+    `_lock` guards `_actions` and `_finished`.
+
+    :param intake: where the frames come from.
+    :param pipeline: processes them.
+    :param outputs: each gets every result, in this order.
+    :param stats: counts what is lost.
     """
 
     def __init__(
-        self, slot: FrameSlot, pipeline: Pipeline, outputs: Sequence[Output], stats: Stats,
+        self, intake: Intake, pipeline: Pipeline, outputs: Sequence[Output], stats: Stats,
     ) -> None:
-        self._slot = slot
+        self._intake = intake
         self._pipeline = pipeline
         self._outputs = tuple(outputs)
         self._stats = stats
-        self._actions: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._actions: deque[Callable[[], None]] = deque()
+        self._finished = False
         self._warnings = Throttle(period_s=5.0)
         self._thread = threading.Thread(target=self._run, name='udp_infer worker', daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._thread.start()
 
-    def stop(self, timeout_s: float = 2.0) -> bool:
+    def join(self, timeout_s: float | None = None) -> bool:
         """
-        Finish the frame in hand and end.
+        Wait until every frame has been processed and no more will arrive.
 
-        :return: whether the worker ended within the time given.
+        :return: whether that happened in time.
         """
-        self._slot.close()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def stop(self, timeout_s: float = 2.0) -> bool:
+        """
+        Finish the current frame and end.
+
+        :return: whether the thread ended in time; a model may hang.
+        """
+        self._intake.close()
+        return self.join(timeout_s)
+
     @property
     def ended(self) -> bool:
-        """Tell whether every frame has been dealt with and no more will come."""
-        return self._thread.ident is not None and not self._thread.is_alive()
+        """Return whether every frame has been processed and no more will arrive."""
+        with self._lock:
+            return self._finished
 
     def between_frames(self, action: Callable[[], None]) -> None:
-        """Have something done before the next frame is looked at, even if none ever comes."""
-        self._actions.put(action)
-        self._slot.wake()
-        if self.ended:
-            self._act()
+        """Run an action before the next frame, or soon if none arrives."""
+        with self._lock:
+            if not self._finished:
+                self._actions.append(action)
+                self._intake.wake()
+                return
+        action()
 
     def _run(self) -> None:
-        while not self._slot.drained:
-            pending = self._slot.take()
-            self._act()
-            if pending is not None and (frame := self._decoded(pending)):
-                self._see(frame)
+        while not self._intake.drained:
+            pending = self._intake.take()
+            self._run_actions()
+            if pending is not None and (frame := self._decode(pending)) is not None:
+                self._process(frame)
+        self._run_actions(finish=True)
 
-    def _act(self) -> None:
+    def _run_actions(self, *, finish: bool = False) -> None:
         while True:
-            try:
-                action = self._actions.get_nowait()
-            except queue.Empty:
-                return
+            with self._lock:
+                if not self._actions:
+                    self._finished = finish
+                    return
+                action = self._actions.popleft()
             try:
                 action()
-            except Exception:  # It must not take the worker, and with it every frame, away.
+            except Exception:  # It must not end the worker, and with it every frame.
                 log.exception('a change between two frames failed')
 
-    def _decoded(self, pending: PendingFrame) -> Frame | None:
+    def _decode(self, pending: PendingFrame) -> Frame | None:
         try:
-            return pending()
-        except Exception as error:  # Who knows what a library raises on garbage; go on.
-            cause = _cause(error)
-            self._stats.drop(cause)
-            self._stats.trouble(f'frame skipped: {error}')
-            self._warnings.warning(log, cause.value, 'frame skipped: %s', error)
-            return None
+            return self._intake.decode(pending)
+        except FrameError as error:
+            self._intake.drop(error)
+        except Exception as error:  # A library may raise anything on malformed data.
+            self._intake.drop(FrameError('image', type(error).__name__, f'not readable: {error}'))
+        return None
 
-    def _see(self, frame: Frame) -> None:
+    def _process(self, frame: Frame) -> None:
         try:
             result = self._pipeline.process(frame)
-        except Exception as error:  # A model may raise anything; the next frame may do.
-            self._stats.drop(Drop.INFERENCE_ERROR)
-            self._stats.trouble(f'inference failed: {error}')
-            self._warnings.warning(log, 'inference', 'frame skipped, inference failed: %s', error)
+        except Exception as error:  # A model may raise anything; the next frame may succeed.
+            self._stats.count_drop(Drop.INFERENCE_ERROR)
+            self._stats.record_error(f'inference failed: {error}')
+            self._warnings.warning(
+                log, 'inference', 'frame dropped, inference failed: %s', error)
             return
         for output in self._outputs:
             try:
-                output.tell(result, frame.image)
-            except Exception as error:  # One that fails must not silence the others.
-                self._stats.error(output.name)
+                output.write(result, frame.image)
+            except Exception as error:  # The other outputs still write.
+                self._stats.count_output_error(output.name)
                 self._warnings.warning(
                     log, output.name, 'output %s failed: %s', output.name, error)
-
-
-def _cause(error: Exception) -> Drop:
-    if isinstance(error, StaleError):
-        return Drop.STALE
-    return Drop.DECODE_ERROR if isinstance(error, DecodeError) else Drop.BAD_MESSAGE

@@ -1,23 +1,22 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Detections drawn into the picture, with supervision's annotators."""
+"""Drawing of detections into an image, with the annotators of supervision."""
 
 from __future__ import annotations
 
 import numpy as np
 import supervision as sv
-from udp_infer_ros.frame import BgrImage, NO_TRACK
+from udp_infer_ros.frame import BgrImage, caption, Detections, NO_TRACK
 
 TRAIL_FRAMES = 30
 
 
 class Annotator:
     """
-    Draws boxes, names, scores, track ids and trails.
+    Draws boxes, class names, scores, track ids and trails, in one color per class.
 
-    Colors go by class, so that a picture is understood at a glance. Keeps the trails of the
-    frames that it has drawn; use one for each stream.
+    It keeps the trails of the frames that it has drawn; use one per stream.
     """
 
     def __init__(self) -> None:
@@ -27,30 +26,23 @@ class Annotator:
         self._trails = sv.TraceAnnotator(thickness=2, trace_length=TRAIL_FRAMES)
 
     def draw(
-        self, image: BgrImage, detections: sv.Detections, *, trails: bool = True,
+        self, image: BgrImage, detections: Detections, *, trails: bool = True,
     ) -> BgrImage:
         """
         Draw into a copy of an image.
 
         :param image: (height, width, 3), BGR; not changed.
-        :param detections: as in `Result.detections`.
-        :param trails: whether to draw where tracked objects have been.
-        :return: the picture, of the same size.
+        :param trails: whether to draw the recent path of tracked objects.
+        :return: the drawing, of the same size.
         """
         scene: BgrImage = np.array(image, dtype=np.uint8)
-        assert detections.tracker_id is not None
         if trails:
-            tracked = detections[detections.tracker_id != NO_TRACK]
-            assert isinstance(tracked, sv.Detections)
-            self._trails.annotate(scene, tracked)
-        self._boxes.annotate(scene, detections)
-        self._labels.annotate(scene, detections, labels=self._captions(detections))
+            tracked = detections[detections.track_id != NO_TRACK]
+            self._trails.annotate(scene, tracked.to_supervision())
+        drawable = detections.to_supervision()
+        captions = list(map(
+            caption, detections.class_name.tolist(), detections.score.tolist(),
+            detections.track_id.tolist()))
+        self._boxes.annotate(scene, drawable)
+        self._labels.annotate(scene, drawable, labels=captions)
         return scene
-
-    @staticmethod
-    def _captions(detections: sv.Detections) -> list[str]:
-        assert detections.tracker_id is not None and detections.confidence is not None
-        return [
-            f'{name} {score:.2f}' if track == NO_TRACK else f'#{track} {name} {score:.2f}'
-            for name, score, track in zip(
-                detections.data['class_name'], detections.confidence, detections.tracker_id)]

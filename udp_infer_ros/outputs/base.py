@@ -10,34 +10,41 @@ from typing import Protocol
 
 from udp_infer_ros.frame import BgrImage, Result
 from udp_infer_ros.health import PartHealth
+from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.settings import Settings
+
+Commit = Callable[[], None]
+"""Apply prepared settings. Quick; does not fail; runs between two frames."""
+
+
+def nothing_to_commit() -> None:
+    """Do nothing: the `Commit` of an output whose settings did not change."""
 
 
 class Output(Protocol):
     """A receiver of results."""
 
     name: str
-    """For logs, counters and diagnostics, e.g. `udp`."""
+    """For logs, counters and diagnostics, e.g. `udp`; unique within an engine."""
 
     def prepare(
-        self, settings: Settings, labels: tuple[str, ...],
-    ) -> Callable[[], None]:
+        self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
+    ) -> Commit:
         """
         Check settings, and do what may take long, e.g. look up a name. Change nothing yet.
 
-        Called once before the first result, and for each change. Runs in any thread, also while
-        `write` runs in the worker. Does nothing if the output's own settings did not change.
+        Called before the first result and for each change of settings, in any thread, also while
+        `write` runs. If the group of this output equals that in `previous`, there is nothing to
+        do.
 
-        :param labels: class names of the model, by class index.
-        :return: a function that applies the settings; it runs between two frames, is quick and
-            does not fail.
-        :raises SettingError: if the settings are refused; the ones before stay in effect.
+        :param previous: the settings before; None the first time.
+        :raises SettingError: if the settings are refused; then those before stay in effect.
         """
         ...
 
     def write(self, result: Result, image: BgrImage) -> None:
         """
-        Publish a result, in the worker's thread.
+        Publish a result, in the thread of the worker.
 
         May raise: the error is counted and logged, and the other outputs still write.
 
@@ -46,7 +53,7 @@ class Output(Protocol):
         ...
 
     def health(self) -> PartHealth:
-        """Return the state since the previous call, as part `name`."""
+        """Return the state since the previous call, as the part `name`."""
         ...
 
     def close(self) -> None:

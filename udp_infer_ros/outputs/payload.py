@@ -2,39 +2,41 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-A Result as JSON: schema 1, one object per datagram.
+Encoding of a Result as JSON, schema 1, one object per datagram.
 
-The top level is what Roboflow's UdpStream sends, so that its receivers go on working; what it
-lacks (time stamps, sequence numbers, losses) stands in one more object, `udp_infer`. The format is
-described by `payload.v1.schema.json` next to this package's modules.
+The top level has the keys of Roboflow's UdpStream, so that its receivers keep working. Stamps,
+sequence numbers and dropped frames are in one additional object, `udp_infer`. The format is
+specified by `payload.v1.schema.json` in this package.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 import json
+import sys
 from typing import Any
 import uuid
 
 from udp_infer_ros.frame import DetectedObject, NO_TRACK, Result
+from udp_infer_ros.settings import Overflow, Payload
 
 SCHEMA = 1
 MAX_NAME_BYTES = 96
-"""Longer names of sources, models and frames are shortened, so that any envelope fits 1024."""
+"""Longer names of sources, models and frames are shortened, so that 1024 bytes always suffice."""
 
 
 def encode(
-    result: Result, *, payload: str = 'full', max_bytes: int = 65507, overflow: str = 'split',
+    result: Result, *, payload: Payload = 'full', max_bytes: int = 65507,
+    overflow: Overflow = 'split',
 ) -> list[bytes]:
     """
-    Write a Result as datagrams.
+    Encode a Result as datagrams.
 
     :param payload: full, or roboflow for exactly the keys of UdpStream.
-    :param max_bytes: the largest datagram, at least 1024.
-    :param overflow: what becomes of detections that do not fit the first datagram: split puts
-        them into more datagrams, each complete by itself; truncate leaves them out and counts
-        them in `udp_infer.truncated`.
-    :return: UTF-8 texts; more than one only where one does not suffice.
+    :param max_bytes: size of the largest datagram, at least 1024.
+    :param overflow: split: put detections that do not fit into further datagrams, each complete
+        by itself. truncate: leave them out and count them in `udp_infer.truncated`.
+    :return: UTF-8 texts; more than one only if one does not suffice.
     """
     roboflow = payload == 'roboflow'
     predictions = [_prediction(found, with_uuid=roboflow) for found in result.objects]
@@ -42,7 +44,7 @@ def encode(
         f'{{"frame_id":{result.frame.index},"image":{{"width":{result.frame.width},'
         f'"height":{result.frame.height}}},"predictions":[')
     tail = '' if roboflow else _full_tail(result)
-    # The envelope is largest with the largest numbers that can stand in it.
+    # The part numbers are not known yet; reserve space for the largest possible ones.
     most = len(predictions)
     room = max_bytes - len(head.encode()) - len(
         _close(tail, part=most, parts=most, truncated=most).encode())
@@ -56,9 +58,14 @@ def encode(
         for part, group in enumerate(groups)]
 
 
+def to_json(result: Result, *, payload: Payload = 'full') -> str:
+    """Encode a Result as one JSON object on one line, however long, without a line break."""
+    return encode(result, payload=payload, max_bytes=sys.maxsize)[0].decode()
+
+
 def _prediction(found: DetectedObject, *, with_uuid: bool) -> str:
-    # Written by hand because it is all of the cost: json.dumps takes four times as long.
-    # Every number is finite, and the repr of a finite float is JSON.
+    # Formatted by hand: json.dumps takes four times as long, and this is nearly all of the cost.
+    # Every number is finite, and the repr of a finite float is valid JSON.
     track = '' if found.track_id == NO_TRACK else f',"tracker_id":{found.track_id}'
     unique = f',"detection_id":"{uuid.uuid4()}"' if with_uuid else ''
     return (
@@ -89,7 +96,7 @@ def _close(tail: str, *, part: int, parts: int, truncated: int) -> str:
 
 
 def _fit(predictions: list[str], room: int) -> tuple[list[list[str]], int]:
-    """Put texts into as few groups as they fit in, in order; count those that fit in none."""
+    """Split texts into as few groups as possible, in order; count those that fit in none."""
     groups: list[list[str]] = [[]]
     used = 0
     left_out = 0
@@ -112,13 +119,13 @@ def _compact(value: Any) -> str:
 
 @lru_cache(maxsize=4096)
 def _text(value: str) -> str:
-    # A lone surrogate in a label (bad metadata) cannot be UTF-8.
+    # A lone surrogate in a label (invalid metadata) cannot be encoded as UTF-8.
     return json.dumps(
         value.encode('utf-8', 'replace').decode('utf-8'), ensure_ascii=False)
 
 
 def _shortened(name: str) -> str:
-    """Keep the end of a long name, where paths differ."""
+    """Shorten a long name to its end, where paths differ."""
     data = name.encode('utf-8', 'replace')
     if len(data) <= MAX_NAME_BYTES:
         return data.decode('utf-8')

@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Datagrams to every receiver that was named: unicast, broadcast or multicast, IPv4 or IPv6."""
+"""UDP datagrams to unicast, broadcast and multicast addresses, IPv4 and IPv6."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 import ipaddress
@@ -16,43 +17,40 @@ from typing import Any
 
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.frame import BgrImage, Result
+from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.log import Throttle
+from udp_infer_ros.model_info import ModelInfo
+from udp_infer_ros.outputs.base import Commit, nothing_to_commit
 from udp_infer_ros.outputs.payload import encode
-from udp_infer_ros.settings import UdpSettings
-from udp_infer_ros.stats import Stats
+from udp_infer_ros.settings import Settings, UdpSettings
 
 RESOLVE_AGAIN_S = 30.0
-"""A host name is looked up again so often: its machine may get another address."""
+"""Interval at which host names are looked up again: a machine may get another address."""
 FIRST_RETRY_S = 1.0
-"""After a failure it is looked up again after 1 s, 2 s, 4 s … 30 s."""
+"""After a failed look-up, the next ones follow after 1, 2, 4 … 30 s."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
-    """A receiver, its name resolved."""
+    """A receiver with its address."""
 
     text: str
     """As in `udp.targets`."""
     family: socket.AddressFamily
     address: tuple[Any, ...]
-    """What `sendto` takes."""
+    """The address for `sendto`."""
     named: bool
-    """It was given by name, which may come to mean another address."""
-
-    @property
-    def multicast(self) -> bool:
-        """Tell whether it is a group."""
-        return ipaddress.ip_address(self.address[0].partition('%')[0]).is_multicast
+    """Given by a host name, whose address may change."""
 
 
 def resolve_targets(texts: Sequence[str]) -> tuple[Target, ...]:
     """
-    Look up every receiver. May take as long as a name server takes.
+    Look up every receiver. Takes as long as the name server takes.
 
-    :param texts: host:port each; an IPv6 address stands in brackets.
-    :raises SettingError: if one is malformed or its host is not known.
+    :param texts: host:port each, with an IPv6 address in brackets.
+    :raises SettingError: if one is malformed or its host is unknown.
     """
     return tuple(resolve_target(text, texts) for text in texts)
 
@@ -62,7 +60,7 @@ def resolve_target(text: str, texts: Sequence[str]) -> Target:
     Look up one receiver.
 
     :param texts: all of `udp.targets`, for the error.
-    :raises SettingError: if it is malformed or its host is not known.
+    :raises SettingError: if it is malformed or its host is unknown.
     """
     host, _, port = text.rpartition(':')
     bracketed = host.startswith('[') and host.endswith(']')
@@ -76,60 +74,75 @@ def resolve_target(text: str, texts: Sequence[str]) -> Target:
         found = socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         raise SettingError(
-            'udp.targets', list(texts), f'the host {host!r} is not known ({error})',
-            'check its spelling and the network, or write its address') from error
+            'udp.targets', list(texts), f'the host {host!r} is unknown ({error})',
+            'check its spelling and the network, or give its address') from error
     family, _, _, _, address = found[0]
-    return Target(text, family, address, not _is_address(host))
+    return Target(text=text, family=family, address=address, named=not _is_address(host))
 
 
 def check_interface(name: str) -> None:
     """
-    See whether a network interface exists.
+    Check that a network interface exists.
 
-    :raises SettingError: if it does not.
+    :param name: e.g. eth0; empty is always accepted.
+    :raises SettingError: if it does not exist.
     """
     known = [interface for _, interface in socket.if_nameindex()]
     if name and name not in known:
         raise SettingError(
             'udp.interface', name, 'must be a network interface of this machine, or empty',
-            'it has ' + ', '.join(known))
+            'use one of ' + ', '.join(known))
 
 
 class UdpOutput:
     """
-    Sends each Result to each target. Never waits, never raises because of the network.
+    Sends each Result to each target. Never waits, and never raises because of the network.
 
-    A datagram that the network refuses is counted and the next one is tried as if nothing had
-    been, so that service resumes by itself.
+    A datagram that the network refuses is counted, and the next one is sent as usual, so sending
+    resumes by itself. Sockets stay open, with their source ports, until `udp.interface` or
+    `udp.multicast_ttl` changes.
 
-    :param settings: `udp.*`.
-    :param targets: the receivers, from `resolve_targets(settings.targets)`.
-    :param stats: told of each datagram that was sent or could not be, by target.
+    `write` and commits run in the worker; `prepare` and `health` in other threads. `_lock` guards
+    the counters. `_resolver` is replaced as a whole.
     """
 
     name = 'udp'
 
-    def __init__(
-        self, settings: UdpSettings, targets: Sequence[Target], stats: Stats,
-    ) -> None:
-        self._stats = stats
-        self._warnings = Throttle(period_s=10.0)
+    def __init__(self) -> None:
+        self._settings = UdpSettings(targets=())
+        self._resolver = Resolver(())
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
-        self._resolver: Resolver | None = None
-        self.configure(settings, targets)
-
-    def configure(self, settings: UdpSettings, targets: Sequence[Target]) -> None:
-        """Take other receivers or another format. Not while another thread is in `tell`."""
-        self.close()
-        self._settings = settings
-        self._resolver = Resolver(targets)
+        self._warnings = Throttle(period_s=10.0)
+        self._lock = threading.Lock()
+        self._sent: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._reported_errors: Counter[str] = Counter()
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Give the receivers with the addresses that they have now."""
-        return self._resolver.targets if self._resolver else ()
+        """Return the receivers with their current addresses."""
+        return self._resolver.targets
 
-    def tell(self, result: Result, image: BgrImage) -> None:
+    def prepare(
+        self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
+    ) -> Commit:
+        """
+        Look up the receivers that are new.
+
+        :raises SettingError: if one is malformed or unknown, or the interface does not exist.
+        """
+        new = settings.udp
+        old = previous.udp if previous else UdpSettings(targets=())
+        if previous and new == old:
+            return nothing_to_commit
+        if new.interface != old.interface:
+            check_interface(new.interface)
+        known = {target.text: target for target in self.targets if target.text in old.targets}
+        targets = tuple(
+            known.get(text) or resolve_target(text, new.targets) for text in new.targets)
+        return lambda: self._apply(new, targets)
+
+    def write(self, result: Result, image: BgrImage) -> None:
         """Send a Result to every target."""
         targets = self.targets
         if not targets:
@@ -142,11 +155,42 @@ class UdpOutput:
             for datagram in datagrams:
                 self._send(datagram, target)
 
+    def health(self) -> PartHealth:
+        """Return WARN if some targets could not be reached since the previous call, ERROR if all."""
+        settings = self._settings
+        with self._lock:
+            new_errors = self._errors - self._reported_errors
+            self._reported_errors = self._errors.copy()
+            values: dict[str, object] = {'payload': settings.payload}
+            for target in settings.targets:
+                values[f'sent {target}'] = self._sent[target]
+                values[f'errors {target}'] = self._errors[target]
+        failing = [target for target in settings.targets if new_errors[target]]
+        level = Level.OK
+        message = f'sending to {", ".join(settings.targets)}'
+        if not settings.targets:
+            message = 'off: udp.targets is empty'
+        elif failing:
+            level = Level.ERROR if len(failing) == len(settings.targets) else Level.WARN
+            message = (
+                f'cannot send to {", ".join(failing)}; check the network; sending resumes '
+                'automatically')
+        return PartHealth(name=self.name, level=level, message=message, values=values)
+
     def close(self) -> None:
-        """Close the sockets and end what runs in the background."""
-        if self._resolver is not None:
+        """Close the sockets and end the look-ups."""
+        self._resolver.stop()
+        self._close_sockets()
+
+    def _apply(self, settings: UdpSettings, targets: tuple[Target, ...]) -> None:
+        old, self._settings = self._settings, settings
+        if (settings.interface, settings.multicast_ttl) != (old.interface, old.multicast_ttl):
+            self._close_sockets()
+        if settings.targets != old.targets:
             self._resolver.stop()
-            self._resolver = None
+            self._resolver = Resolver(targets)
+
+    def _close_sockets(self) -> None:
         while self._sockets:
             self._sockets.popitem()[1].close()
 
@@ -154,31 +198,33 @@ class UdpOutput:
         try:
             self._socket(target.family).sendto(datagram, target.address)
         except OSError as error:
-            self._stats.error(f'udp {target.text}')
+            with self._lock:
+                self._errors[target.text] += 1
             self._warnings.warning(
                 log, target.text, 'udp.targets: a datagram of %d bytes to %s was not sent: %s',
                 len(datagram), target.text, error)
             if not isinstance(error, BlockingIOError) and target.family in self._sockets:
-                # An interface that goes and comes back is another one to an open socket.
+                # If an interface disappears and returns, an open socket still refers to the old
+                # one; reopen it.
                 self._sockets.pop(target.family).close()
         else:
-            self._stats.sent(target.text)
+            with self._lock:
+                self._sent[target.text] += 1
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
-        # Not connected: a connected socket reports the absence of a receiver by losing
-        # every other datagram.
+        # Not connected: a connected socket loses every other datagram while no receiver listens.
         if family not in self._sockets:
             sender = socket.socket(family, socket.SOCK_DGRAM)
             try:
-                self._prepare(sender, family)
+                self._configure(sender, family)
             except OSError:
                 sender.close()
                 raise
             self._sockets[family] = sender
         return self._sockets[family]
 
-    def _prepare(self, sender: socket.socket, family: socket.AddressFamily) -> None:
-        # A full buffer drops a datagram; it must not hold up a frame.
+    def _configure(self, sender: socket.socket, family: socket.AddressFamily) -> None:
+        # A full buffer drops a datagram; it must not delay a frame.
         sender.setblocking(False)
         ttl, interface = self._settings.multicast_ttl, self._settings.interface
         index = socket.if_nametoindex(interface) if interface else 0
@@ -197,9 +243,10 @@ class UdpOutput:
 
 class Resolver:
     """
-    Keeps the addresses of receivers that were given by name up to date, in the background.
+    Keeps the addresses of receivers that are given by name up to date, in a thread.
 
-    There is no thread where all were given by address.
+    There is no thread if all are given by address. `targets` is replaced as a whole by that
+    thread and read by others.
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
@@ -209,7 +256,7 @@ class Resolver:
             threading.Thread(target=self._run, name='udp_infer resolver', daemon=True).start()
 
     def stop(self) -> None:
-        """End it; a look-up under way is left to itself."""
+        """End the thread; it may still finish a look-up, whose result is unused."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -223,7 +270,7 @@ class Resolver:
                     for target in self.targets)
                 retry_s, wait_s = FIRST_RETRY_S, RESOLVE_AGAIN_S
             except SettingError as error:
-                # The addresses known so far go on being used.
+                # The addresses known so far stay in use.
                 log.warning('%s', error)
                 wait_s, retry_s = retry_s, min(retry_s * 2.0, RESOLVE_AGAIN_S)
 

@@ -1,34 +1,47 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From ROS messages to images, and from results to ROS messages."""
+"""Every conversion between ROS messages and the values of the core."""
 
 from __future__ import annotations
 
+import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage as RosCompressedImage
 from sensor_msgs.msg import Image as RosImage
 from std_msgs.msg import Header as RosHeader
 from udp_infer_ros.errors import FrameError
-from udp_infer_ros.frame import BgrImage, FrameInfo, NO_TRACK, Result
+from udp_infer_ros.frame import BgrImage, caption, FrameInfo, NO_TRACK, Result
+from udp_infer_ros.health import PartHealth
+from udp_infer_ros.model_info import ModelInfo
+from udp_infer_ros.settings import ClassIdFormat
 from udp_infer_ros.sources.picture import decode_picture
 from vision_msgs.msg import (
-    Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass)
+    Detection2D, Detection2DArray, LabelInfo, ObjectHypothesisWithPose, VisionClass, VisionInfo)
+try:
+    from foxglove_msgs.msg import (
+        Color, ImageAnnotations, Point2, PointsAnnotation, TextAnnotation)
+except ImportError:
+    ImageAnnotations = None
+
+FONT_SIZE_PX = 14.0
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the pixels of one `sensor_msgs/Image` encoding lie in memory."""
+    """Memory layout of one `sensor_msgs/Image` encoding."""
 
     channels: int
     dtype: str = 'u1'
     to_bgr: int | None = None
-    """OpenCV's conversion; None: it is BGR already."""
+    """Conversion code of OpenCV; None if the pixels are BGR already."""
 
 
 # ROS names a Bayer pattern by its first two rows, OpenCV by the second row's middle: rggb is BG.
@@ -55,26 +68,26 @@ ENCODINGS = {
     'yuv422_yuy2': Encoding(2, to_bgr=cv2.COLOR_YUV2BGR_YUY2),
     'yuyv': Encoding(2, to_bgr=cv2.COLOR_YUV2BGR_YUY2),
 }
-"""What is read here, without cv_bridge, of one plane."""
+"""Encodings of one plane that are converted without cv_bridge."""
 TWO_PLANES = {
     'nv12': cv2.COLOR_YUV2BGR_NV12,
     'nv21': cv2.COLOR_YUV2BGR_NV21,
     'nv24': cv2.COLOR_YUV2BGR_NV12,
 }
 """
-The same of two: `height` rows of luma, then chroma, which `height` and `step` do not count.
+Encodings of two planes: `height` rows of luma, then the rows of chroma.
 
-The chroma of nv12 and nv21 is half as high and half as wide, so its rows are as long as those of
-the luma; that of nv24 has a pair for every pixel, in rows of twice the length.
+The chroma of nv12 and nv21 has half the height and half the width, so its rows are as long as
+those of the luma; nv24 has a pair for every pixel, in rows of twice the length.
 """
 
 
 def image_from_ros(message: RosImage) -> BgrImage:
     """
-    View or convert the pixels of an Image.
+    Convert an Image, without a copy where possible.
 
-    :return: (height, width, 3) uint8, BGR; shares the message's memory where it is BGR already.
-    :raises FrameError: if the message contradicts itself or its encoding is not known.
+    :return: (height, width, 3) uint8, BGR; a view of the message's data if that is BGR already.
+    :raises FrameError: if the message contradicts itself or its encoding is unknown.
     """
     name = message.encoding
     try:
@@ -121,7 +134,7 @@ def _from_two_planes(message: RosImage) -> BgrImage:
         (rows, chroma_bytes // 2, 2), np.uint8, buffer=message.data, offset=height * step,
         strides=(chroma_step, 2, 1))
     if full:
-        # OpenCV does not know it: from every second pair it is nv12, with an even size.
+        # OpenCV has no nv24: halve the chroma and convert as nv12, which needs an even size.
         chroma = cv2.resize(
             chroma, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
         luma = np.pad(luma, ((0, height % 2), (0, width % 2)), mode='edge')
@@ -131,11 +144,11 @@ def _from_two_planes(message: RosImage) -> BgrImage:
 
 def _check_size(message: RosImage, row_bytes: int, needed: int) -> None:
     """
-    See that a message has the bytes that it promises.
+    Check that a message has as many bytes as it declares.
 
-    :param row_bytes: what `step` must be at least.
-    :param needed: what `data` must have at least, bytes.
-    :raises FrameError: if it has not.
+    :param row_bytes: lowest valid `step`.
+    :param needed: lowest valid size of `data`.
+    :raises FrameError: if one is lower.
     """
     height, width, step = message.height, message.width, message.step
     if not height or not width:
@@ -152,11 +165,11 @@ def _check_size(message: RosImage, row_bytes: int, needed: int) -> None:
 
 def _by_cv_bridge(message: RosImage) -> BgrImage:
     try:
-        # Imported when it is needed: where its compiled half was built for another NumPy, the
-        # import fails, and that must cost no more than the encodings that only it knows.
+        # Imported here: it fails where its extension was built for another NumPy, and that must
+        # cost only the encodings that no other code converts.
         from cv_bridge import CvBridge
         image = CvBridge().imgmsg_to_cv2(message, desired_encoding='bgr8')
-    except Exception as error:  # It raises whatever Boost, NumPy or OpenCV raise.
+    except Exception as error:  # cv_bridge passes on errors of Boost, NumPy and OpenCV.
         raise FrameError(
             'image.encoding', message.encoding,
             f'must be one of {", ".join((*ENCODINGS, *TWO_PLANES))} '
@@ -169,21 +182,21 @@ def image_from_ros_compressed(message: RosCompressedImage) -> BgrImage:
     Decode a CompressedImage.
 
     :return: (height, width, 3) uint8, BGR.
-    :raises FrameError: if it holds something else than a picture.
-    :raises DecodeError: if the picture is damaged or not whole.
+    :raises FrameError: if it holds something other than a picture.
+    :raises DecodeError: if the picture is damaged or truncated.
     """
     if 'compressedDepth' in message.format:
         raise FrameError(
-            'image.format', message.format, 'is depth, which has no objects to detect',
+            'image.format', message.format, 'is a depth image; objects are detected in color images',
             'subscribe to the color image')
     return decode_picture(bytes(message.data), f'image of format {message.format!r}')
 
 
 def stamp_ns_from_ros(header: RosHeader) -> int:
     """
-    Give a header's stamp in nanoseconds.
+    Return the stamp of a header in nanoseconds.
 
-    :raises FrameError: if it is no time.
+    :raises FrameError: if it is not a valid time.
     """
     if header.stamp.nanosec >= 1_000_000_000:
         raise FrameError(
@@ -192,17 +205,17 @@ def stamp_ns_from_ros(header: RosHeader) -> int:
 
 
 def header_to_ros(frame: FrameInfo) -> RosHeader:
-    """Give the header that the image had, or would have had."""
+    """Return the header of the image that a frame came from."""
     header = RosHeader(frame_id=frame.frame_id)
     header.stamp.sec, header.stamp.nanosec = divmod(frame.stamp_ns, 1_000_000_000)
     return header
 
 
-def detections_to_ros(result: Result, class_id: str) -> Detection2DArray:
+def detections_to_ros(result: Result, class_id: ClassIdFormat) -> Detection2DArray:
     """
-    Write a Result as a message.
+    Convert a Result.
 
-    :param class_id: name or index, what `hypothesis.class_id` shall hold.
+    :param class_id: content of `hypothesis.class_id`.
     """
     header = header_to_ros(result.frame)
     message = Detection2DArray(header=header)
@@ -223,11 +236,81 @@ def detections_to_ros(result: Result, class_id: str) -> Detection2DArray:
 
 def labels_to_ros(labels: tuple[str, ...], confidence: float, header: RosHeader) -> LabelInfo:
     """
-    Write the class names as a message.
+    Convert the class names.
 
     :param labels: names in the order of the class index.
-    :param confidence: the lowest score that is told.
+    :param confidence: lowest published score.
     """
     return LabelInfo(
         header=header, threshold=confidence,
         class_map=[VisionClass(class_id=i, class_name=name) for i, name in enumerate(labels)])
+
+
+def model_to_ros(model: ModelInfo, label_topic: str, header: RosHeader) -> VisionInfo:
+    """
+    Convert the properties of the model.
+
+    :param label_topic: the topic with the class names.
+    """
+    return VisionInfo(
+        header=header, method=str(model), database_location=label_topic, database_version=1)
+
+
+def image_to_ros(image: BgrImage, header: RosHeader) -> RosImage:
+    """Convert an image (height, width, 3), BGR."""
+    height, width = image.shape[:2]
+    message = RosImage(
+        header=header, height=height, width=width, encoding='bgr8', step=width * 3)
+    # The only way that no distribution converts element by element.
+    data = array.array('B')
+    data.frombytes(memoryview(image).cast('B'))
+    message.data = data
+    return message
+
+
+def image_to_ros_compressed(
+    image: BgrImage, header: RosHeader, jpeg_quality: int,
+) -> RosCompressedImage:
+    """
+    Convert an image (height, width, 3), BGR, to JPEG.
+
+    :param jpeg_quality: 1 to 100.
+    """
+    message = RosCompressedImage(header=header, format='bgr8; jpeg compressed bgr8')
+    encoded = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])[1]
+    message.data = array.array('B', encoded.tobytes())
+    return message
+
+
+def annotations_to_foxglove(result: Result) -> Any:
+    """Convert a Result to foxglove_msgs/ImageAnnotations: an outline and a caption each."""
+    stamp = header_to_ros(result.frame).stamp
+    color = Color(r=0.6, g=0.9, b=0.1, a=1.0)
+    message = ImageAnnotations()
+    for found in result.objects:
+        left, top = found.x - found.width / 2, found.y - found.height / 2
+        right, bottom = left + found.width, top + found.height
+        message.points.append(PointsAnnotation(
+            timestamp=stamp, type=PointsAnnotation.LINE_LOOP, outline_color=color, thickness=2.0,
+            points=[Point2(x=x, y=y) for x, y in (
+                (left, top), (right, top), (right, bottom), (left, bottom))]))
+        message.texts.append(TextAnnotation(
+            timestamp=stamp, position=Point2(x=left, y=top), font_size=FONT_SIZE_PX,
+            text=caption(found.class_name, found.score, found.track_id), text_color=color))
+    return message
+
+
+def health_to_ros(
+    parts: Sequence[PartHealth], *, node_name: str, header: RosHeader,
+) -> DiagnosticArray:
+    """
+    Convert the state of all parts.
+
+    :param node_name: fully qualified; prefix of the names of the parts, and the hardware id.
+    """
+    return DiagnosticArray(header=header, status=[
+        DiagnosticStatus(
+            level=bytes((part.level,)), name=f'{node_name.lstrip("/")}: {part.name}',
+            message=part.message, hardware_id=node_name,
+            values=[KeyValue(key=key, value=str(value)) for key, value in part.values.items()])
+        for part in parts])

@@ -1,79 +1,96 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The process around the node: arguments, signals, exit codes."""
+"""
+The process around the node: arguments, signals, exit codes.
+
+SIGINT and SIGTERM end the process with exit code 0 from its first instruction on. Therefore this
+module imports only the standard library; the rest is imported after the handlers are installed.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+import os
 import signal
 import sys
 import threading
 import traceback
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-import rclpy
-from rclpy.exceptions import ParameterException
-from rclpy.executors import (
-    ExternalShutdownException, ShutdownException, SingleThreadedExecutor)
-from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args
-from udp_infer_ros.detection.describe import describe_model
-from udp_infer_ros.errors import UdpInferError
-from udp_infer_ros.ros.node import UdpInferNode
+if TYPE_CHECKING:
+    from udp_infer_ros.ros.node import UdpInferNode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the node until it is told to end; return the exit code."""
+    """Run the node until it ends or a signal arrives; return the exit code."""
+    # Nothing is open yet, and an exception could be raised in the middle of an import.
+    on_signal(lambda: os._exit(0))
     words = list(sys.argv if arguments is None else ['udp_infer', *arguments])
     try:
-        options = parse(remove_ros_args(words)[1:])
-        if options.describe_model:
-            return describe(options.describe_model)
-        # rclpy's own handlers take the context away at once, under the feet of the worker.
-        rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
-    except (RuntimeError, ValueError) as error:  # RCLError: the command line is not ROS's
-        print(f'udp_infer: the ROS arguments are not understood: {error}', file=sys.stderr)
+        import rclpy
+        from rclpy.utilities import remove_ros_args
+    except ImportError as error:
+        print(f'udp_infer needs ROS 2 ({error}): source its setup.bash, or run the engine without '
+              'ROS as examples/detect_video.py does', file=sys.stderr)
         return 1
-    on_signal(signal.default_int_handler)
-    node: UdpInferNode | None = None
+    options = parse(remove_ros_args(words)[1:])
+    if options.describe_model:
+        return describe(options.describe_model)
+    try:
+        # The handlers of rclpy shut the context down while the worker still uses it.
+        rclpy.init(args=words, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:  # RCLError
+        print(f'udp_infer: invalid ROS arguments: {error}', file=sys.stderr)
+        return 1
+    try:
+        return run_node()
+    finally:
+        rclpy.try_shutdown()
+
+
+def run_node() -> int:
+    """Run one node; return the exit code."""
+    from rclpy.exceptions import ParameterException
+    from rclpy.logging import get_logger
+    from udp_infer_ros.errors import UdpInferError
+    from udp_infer_ros.ros.node import UdpInferNode
     try:
         node = UdpInferNode()
-        with spinning(node):
-            if node.settings.autostart and not node.bring_up():
-                return 1
-            # From here on a signal is a message: an exception could come amidst a lock.
-            on_signal(lambda number, frame: node.finished.put(None))
-            node.finished.get()
     except (UdpInferError, ParameterException) as error:
-        rclpy.logging.get_logger('udp_infer').error(str(error))
+        get_logger('udp_infer').error(str(error))
         return 1
-    except KeyboardInterrupt:
-        pass  # SIGINT and SIGTERM are how it ends.
+    # From here on signals only set a flag: an exception could be raised while a lock is held.
+    on_signal(lambda: node.finished.put(0))
+
+    async def start() -> None:
+        if node.settings.autostart and not await node.bring_up():
+            node.finished.put(1)
+    try:
+        with spinning(node, start):
+            return node.finished.get()
     finally:
-        on_signal(signal.SIG_IGN)
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+        node.destroy_node()
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Read the arguments that are not ROS's; ends the process if there is one too many."""
+    """Parse the arguments that are not for ROS; exit if one is unknown."""
     parser = argparse.ArgumentParser(
-        prog='udp_infer', description='Detect and track objects in images, and tell of them on '
-        'a topic and by UDP.', epilog='Parameters are given as to every ROS node: --ros-args '
+        prog='udp_infer', description='Detect and track objects in images, and publish them on '
+        'a topic and by UDP.', epilog='Set parameters as for every ROS node: --ros-args '
         '-p source.uri:=street.mp4 or --ros-args --params-file my.yaml')
     parser.add_argument(
         '--describe-model', metavar='ID',
-        help='tell what the node would do with a model (as in model.id), and end')
+        help='print how the node would run a model (as in model.id), and exit')
     return parser.parse_args(words)
 
 
 def describe(model_id: str) -> int:
-    """Tell what the node would do with a model; return the exit code. Needs no ROS graph."""
+    """Print how the node would run a model; return the exit code. Needs no ROS graph."""
+    from udp_infer_ros.detection.describe import describe_model
+    from udp_infer_ros.errors import UdpInferError
     try:
         print(describe_model(model_id))
     except UdpInferError as error:
@@ -82,21 +99,26 @@ def describe(model_id: str) -> int:
     return 0
 
 
-def on_signal(handler: Any) -> None:
-    """Have the signals that end a process handled."""
+def on_signal(handle: Callable[[], object]) -> None:
+    """Handle SIGINT and SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
+        signal.signal(number, lambda number, frame: handle())
 
 
 @contextmanager
-def spinning(node: UdpInferNode) -> Iterator[None]:
+def spinning(node: UdpInferNode, task: Callable[[], Any]) -> Iterator[None]:
     """
-    Serve a node's callbacks in a thread of its own.
+    Serve the callbacks of a node in a thread of its own.
 
-    The main thread then waits in Python, where a signal reaches it at once.
+    The main thread then waits in Python, where signals are handled at once.
+
+    :param task: a coroutine function that the executor runs first.
     """
+    from rclpy.executors import (
+        ExternalShutdownException, ShutdownException, SingleThreadedExecutor)
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
+    executor.create_task(task)
 
     def spin() -> None:
         while node.context.ok():
@@ -105,7 +127,7 @@ def spinning(node: UdpInferNode) -> Iterator[None]:
                 return
             except (ExternalShutdownException, ShutdownException):
                 return
-            except Exception:  # One callback failed; the node goes on.
+            except Exception:  # One callback failed; the others go on.
                 node.get_logger().error(traceback.format_exc())
     thread = threading.Thread(target=spin, name='udp_infer executor', daemon=True)
     thread.start()

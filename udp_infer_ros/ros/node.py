@@ -1,65 +1,66 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The node: parameters in, lifecycle around, everything else handed to the core."""
+"""The node: translates between ROS and the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-import logging
+from dataclasses import replace
+from functools import partial, wraps
 import queue
-import time
 import traceback
-from typing import Any
+from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+from rclpy.callback_groups import CallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
-from udp_infer_ros.detection.detector import Detector
-from udp_infer_ros.errors import UdpInferError
-from udp_infer_ros.outputs.udp import check_interface, resolve_targets, UdpOutput
-from udp_infer_ros.pipeline import Pipeline
+from udp_infer_ros.engine import Engine
+from udp_infer_ros.errors import SourceError, UdpInferError
+from udp_infer_ros.health import Level, PartHealth
+from udp_infer_ros.outputs.base import Output
+from udp_infer_ros.outputs.udp import UdpOutput
 from udp_infer_ros.ros import params
-from udp_infer_ros.ros.diagnostics import diagnostics, Health
+from udp_infer_ros.ros.convert import health_to_ros
+from udp_infer_ros.ros.core_log import ros_log_handler
 from udp_infer_ros.ros.image_output import ImageOutput
-from udp_infer_ros.ros.log_handler import RosLogHandler
+from udp_infer_ros.ros.tasks import in_background, Turn
 from udp_infer_ros.ros.topic_output import TopicOutput
 from udp_infer_ros.ros.topic_source import TopicSource
-from udp_infer_ros.runner import Runner
-from udp_infer_ros.sources.capture import CaptureSource, waits
-from udp_infer_ros.sources.slot import FrameSlot
+from udp_infer_ros.settings import Settings
+from udp_infer_ros.sources.base import Source
+from udp_infer_ros.sources.open import make_source
 from udp_infer_ros.stats import Stats
 
-SUPERVISION_PERIOD_S = 0.5
+POLL_PERIOD_S = 0.25
 DIAGNOSTICS_PERIOD_S = 1.0
-CORE_LOG = logging.getLogger('udp_infer_ros')
 
-Transition = Callable[['UdpInferNode', LifecycleState], TransitionCallbackReturn]
+T = TypeVar('T')
+LifecycleCallback = Callable[['UdpInferNode', LifecycleState], TransitionCallbackReturn]
 
 
-def transition(callback: Transition) -> Transition:
-    """Log what a transition raises, which rclpy would swallow, and undo what it began."""
+def logged(callback: LifecycleCallback) -> LifecycleCallback:
+    """Log what a transition callback raises, which rclpy ignores."""
     @wraps(callback)
-    def logged(node: UdpInferNode, state: LifecycleState) -> TransitionCallbackReturn:
+    def wrapper(node: UdpInferNode, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             return callback(node, state)
         except UdpInferError as error:
             node.get_logger().error(str(error))
-            result = TransitionCallbackReturn.FAILURE
+            return TransitionCallbackReturn.FAILURE
         except Exception:
             node.get_logger().error(f'{callback.__name__} failed:\n{traceback.format_exc()}')
-            result = TransitionCallbackReturn.ERROR
-        node.stop()
-        if callback.__name__ == 'on_configure':
-            node.free()
-        return result
-    return logged
+            return TransitionCallbackReturn.ERROR
+    return wrapper
 
 
 class UdpInferNode(LifecycleNode):  # type: ignore[misc]
@@ -67,309 +68,421 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
     Detects and tracks objects in images.
 
     Subscribes: `image_raw` (sensor_msgs/Image) or `image_raw/compressed`
-    (sensor_msgs/CompressedImage), unless `source.uri` names something else.
+    (sensor_msgs/CompressedImage), unless `source.uri` names another source.
 
     Publishes: `~/detections` (vision_msgs/Detection2DArray), latched `~/label_info`
     (vision_msgs/LabelInfo) and `~/vision_info` (vision_msgs/VisionInfo), `~/image_annotated`
-    (sensor_msgs/Image) and its compressed twin while somebody looks, `/diagnostics`
+    (sensor_msgs/Image) and its compressed form while subscribed to, `/diagnostics`
     (diagnostic_msgs/DiagnosticArray); datagrams to `udp.targets`.
 
     Serves: `~/enable` (std_srvs/SetBool), `~/reset_tracker` (std_srvs/Trigger).
 
-    States: configured, it has the model in memory; active, it looks at frames.
+    The executor's thread owns the node and the engine; use a SingleThreadedExecutor. What takes
+    long (loading a model, opening or closing a source, looking up a host name) runs in a
+    background thread, while the executor serves other callbacks. `_transitions` and `_changes`
+    keep the order of the requests, so each answer is true when it is given.
 
     :param keywords: as for `rclpy.node.Node`.
-    :raises SettingError: if a parameter has a value that it cannot have.
+    :raises SettingError: if a parameter has an invalid value.
     """
 
     def __init__(self, **keywords: Any) -> None:
+        # One group for all callbacks: a mutually exclusive one would serve none of them while a
+        # coroutine is suspended.
+        self._group = ReentrantCallbackGroup()
         super().__init__('udp_infer', **keywords)
-        self._log_handler = RosLogHandler(self.get_logger())
-        CORE_LOG.addHandler(self._log_handler)
-        CORE_LOG.setLevel(logging.DEBUG)
-        CORE_LOG.propagate = False
+        ros_log_handler.attach(self.get_logger())
         try:
-            self.settings = params.declare(self)
+            self.settings: Settings = params.declare(self)
         except (UdpInferError, ParameterException):
-            self.destroy_node()
+            ros_log_handler.detach(self.get_logger())
+            super().destroy_node()
             raise
         for text in params.unknown(params.overrides(self)):
             self.get_logger().warning(text)
         self.stats = Stats()
-        self.finished: queue.SimpleQueue[None] = queue.SimpleQueue()
-        """Gets an item at the end of a file if `source.exit_at_end`."""
-        self._pipeline: Pipeline | None = None
-        self._detector: Detector | None = None
-        self._udp: UdpOutput | None = None
-        self._topics: TopicOutput | None = None
-        self._images: ImageOutput | None = None
-        self._source: CaptureSource | TopicSource | None = None
-        self._runner: Runner | None = None
+        self.finished: queue.SimpleQueue[int] = queue.SimpleQueue()
+        """Receives the exit code when the process should end."""
+        self._engine: Engine | None = None
+        self._opening: Source | None = None
         self._active = False
         self._enabled = True
         self._idle = False
-        self._told = self.stats.snapshot()
-        self._offered = 0
-        self._last_frame_s = 0.0
-        self._stalled = False
+        self._finalized = False
+        self._destroyed = False
+        self._transitions = Turn(self)
+        """Held by transitions and ~/enable."""
+        self._changes = Turn(self)
+        """Held by changes of parameters, and while a model loads, which may be needed to check."""
+        self._outputs: list[Output] = []
+        # Outcomes of background work, for the callbacks of rclpy, which are no coroutines.
+        self._loaded: Callable[[], Engine] | None = None
+        self._opened: Callable[[], Source | None] | None = None
+        self._checked: tuple[Settings, Callable[[], Callable[[], None]]] | None = None
+        self._part_names: tuple[str, ...] = ('model',)
+        self._serve()
+
+    def _serve(self) -> None:
         self.add_on_set_parameters_callback(self._on_set_parameters)
         if hasattr(self, 'add_pre_set_parameters_callback'):  # Not in Humble.
-            self.add_pre_set_parameters_callback(params.normalised)
-        self._answer_illegal_transitions()
+            self.add_pre_set_parameters_callback(params.normalized)
+        self._change_state = self._replace_callback('change_state', self._on_change_state)
+        self._replace_callback('set_parameters', self._on_set_parameters_request)
+        self._replace_callback('set_parameters_atomically', self._on_set_atomically_request)
         self.create_service(SetBool, '~/enable', self._on_enable)
         self.create_service(Trigger, '~/reset_tracker', self._on_reset_tracker)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        # A steady clock: with use_sim_time and no /clock, nothing else would say why all is still.
+        # A steady clock, so that both timers also run under use_sim_time without a /clock.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(SUPERVISION_PERIOD_S, self._supervise, clock=steady)
+        self.create_timer(POLL_PERIOD_S, self._poll, clock=steady)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=steady)
 
-    def _answer_illegal_transitions(self) -> None:
-        """Have a request for a transition that is not possible now answered: no."""
-        # Up to Jazzy, rclpy raises instead, and whoever asked waits for ever.
-        service = self._service_change_state
-        change_state = service.callback
+    @property
+    def default_callback_group(self) -> CallbackGroup:
+        """Return the group of all callbacks of this node."""
+        return self._group
 
-        def answer(request: Any, response: Any) -> Any:
+    def _replace_callback(self, name: str, callback: Any) -> Any:
+        """
+        Serve a service of rclpy with a coroutine of this node.
+
+        :return: the callback before.
+        """
+        [service] = [item for item in self.services if item.srv_name.endswith(f'/{name}')]
+        before, service.callback = service.callback, callback
+        return before
+
+    async def bring_up(self) -> bool:
+        """
+        Configure and activate, as a task of the executor.
+
+        :return: False if that failed; the reason has been logged.
+        """
+        for number in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            request = ChangeState.Request(transition=Transition(id=number))
+            response = await self._on_change_state(request, ChangeState.Response())
+            if not response.success:
+                return False
+        return True
+
+    # Transitions: the slow part runs in the background, then rclpy runs the callback.
+
+    async def _on_change_state(
+        self, request: ChangeState.Request, response: ChangeState.Response,
+    ) -> ChangeState.Response:
+        goal = _goal(request.transition)
+        if goal in ('deactivate', 'shutdown'):
+            self._abort_opening()
+        async with self._transitions:
             try:
-                return change_state(request, response)
-            except RuntimeError as error:  # RCLError
-                self.get_logger().warning(f'no such transition now: {error}')
+                if goal == 'configure' and self._engine is None and not self._finalized:
+                    async with self._changes:
+                        self._outputs = self._make_outputs()
+                        self._loaded = await self._outcome(self._load)
+                        return self._change_state(request, response)
+                if goal == 'activate' and self._engine is not None and not self._active:
+                    self._opened = await self._open()
+                elif goal in ('deactivate', 'shutdown') and self._active:
+                    await self._stop()
+                return self._change_state(request, response)
+            except RuntimeError as error:  # RCLError, which rclpy answers only from Kilted on.
+                self.get_logger().warning(f'the transition is not possible now: {error}')
                 response.success = False
                 return response
-        service.callback = answer
+            finally:
+                self._loaded = self._opened = None
 
-    def bring_up(self) -> bool:
-        """Configure and activate; False if that failed (and was logged)."""
-        return (
-            self.trigger_configure() == TransitionCallbackReturn.SUCCESS
-            and self.trigger_activate() == TransitionCallbackReturn.SUCCESS)
-
-    @transition
+    @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, warm it up, open sockets and topics."""
-        settings = self.settings
-        targets = resolve_targets(settings.udp.targets)
-        check_interface(settings.udp.interface)
-        begin_s = time.monotonic()
-        self._detector = Detector.load(settings.model)
-        self._pipeline = Pipeline(self._detector, settings, self.stats)
-        self._udp = UdpOutput(settings.udp, targets, self.stats)
-        self._topics = TopicOutput(self, self._detector.info, settings)
-        self._images = ImageOutput(self, settings)
-        self.get_logger().info(
-            f'model {self._detector.info}, ready in {time.monotonic() - begin_s:.1f} s')
+        if self._loaded is None:
+            self._outputs = self._make_outputs()
+        try:
+            self._engine = (self._loaded or self._load)()
+        except BaseException:
+            for output in self._outputs:
+                output.close()
+            raise
+        self.get_logger().info(f'model {self._engine.model}')
         return super().on_configure(state)
 
-    @transition
+    @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Begin to look at frames."""
-        activated = super().on_activate(state)
-        assert self._topics
-        self._topics.tell_model()
-        if self._enabled:
-            self.begin()
+        """Open the source and process its frames."""
+        assert self._engine is not None
+        source = (self._opened or self._open_now)()
+        try:
+            activated = super().on_activate(state)
+            self._topics.publish_model_info(self._engine.model, self.settings)
+            if source is not None:
+                self._start(self._engine, source)
+        except BaseException:
+            if source is not None:
+                source.stop(timeout_s=0.0)
+            super().on_deactivate(state)
+            raise
         self._active = True
         return activated
 
-    @transition
+    @logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let the source go; the model stays in memory."""
+        """Close the source; the model stays loaded."""
         self._active = False
-        self.stop()
+        if self._engine is not None:
+            self._engine.stop()
         return super().on_deactivate(state)
 
-    @transition
+    @logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free the model, the sockets and the topics."""
-        self.free()
+        """Release the model, sockets and topics."""
+        self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    @transition
+    on_error = on_cleanup
+
+    @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop and free everything, from any state."""
-        self._active = False
-        self.stop()
-        self.free()
+        """Release everything; the node cannot be configured again."""
+        self._finalized = True
+        self._release()
         return TransitionCallbackReturn.SUCCESS
-
-    @transition
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Go back to where the node can be configured anew."""
-        self._active = False
-        self.stop()
-        self.free()
-        return TransitionCallbackReturn.SUCCESS
-
-    def begin(self) -> None:
-        """
-        Open the source and begin to look at its frames.
-
-        :raises SourceError: if it does not open.
-        """
-        assert self._pipeline and self._udp and self._topics and self._images
-        source = self.settings.source
-        slot = FrameSlot(self.stats, wait=bool(source.uri) and waits(source))
-        self._source = (
-            CaptureSource(source, slot, self.stats, self._now_ns) if source.uri
-            else TopicSource(self, source, slot, self.stats, self._now_ns))
-        # Those whom others wait for come first.
-        outputs = (self._udp, self._topics, self._images)
-        self._runner = Runner(slot, self._pipeline, outputs, self.stats)
-        self._idle = self._stalled = False
-        self._last_frame_s = time.monotonic()
-        self._runner.start()
-        self._source.start()
-        self.get_logger().info(
-            f'{self._source.description} -> {self.resolve_topic_name("~/detections")} and udp '
-            f'{", ".join(self.settings.udp.targets) or "nobody"}')
-
-    def stop(self) -> None:
-        """End the threads of the source and of the worker, if they run."""
-        if self._source is not None and not self._source.stop():
-            self.get_logger().warning(
-                f'{self._source.description}: its driver hangs, its thread is left behind')
-        if self._runner is not None and not self._runner.stop():
-            self.get_logger().warning('the model does not return, its thread is left behind')
-        self._source = self._runner = None
-
-    def free(self) -> None:
-        """Let go of the model, the sockets and the topics."""
-        if self._udp is not None:
-            self._udp.close()
-        for topics in (self._topics, self._images):
-            if topics is not None:
-                topics.close()
-        self._udp = self._topics = self._images = self._pipeline = self._detector = None
 
     def destroy_node(self) -> None:
-        """Stop everything; nothing of this node is left afterwards."""
-        if hasattr(self, '_runner'):
-            self.stop()
-            self.free()
-        CORE_LOG.removeHandler(self._log_handler)
+        """Stop everything, and destroy the node."""
+        self._destroyed = True
+        self._abort_opening()
+        self._release()
+        ros_log_handler.detach(self.get_logger())
         super().destroy_node()
+
+    def _make_outputs(self) -> list[Output]:
+        self._topics = TopicOutput(self)
+        # Receivers of datagrams first: they have no queue of their own.
+        return [UdpOutput(), self._topics, ImageOutput(self)]
+
+    def _load(self) -> Engine:
+        engine = Engine.load(
+            self.settings, self._outputs, stats=self.stats, now_ns=self._now_ns)
+        if self._destroyed:
+            engine.close()
+        return engine
+
+    def _release(self) -> None:
+        self._active = False
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+    def _make_source(self) -> Source:
+        source = self.settings.source
+        return make_source(source, self._now_ns) if source.uri else TopicSource(self, source)
+
+    def _open_now(self) -> Source | None:
+        """Open the source in this thread, unless the node is disabled."""
+        if not self._enabled:
+            return None
+        source = self._make_source()
+        source.open()
+        return source
+
+    async def _open(self) -> Callable[[], Source | None]:
+        """
+        Open the source in the background, unless the node is disabled.
+
+        :return: a function that returns the source, None if opening was aborted, or raises.
+        """
+        if not self._enabled:
+            return lambda: None
+        try:
+            source = self._opening = self._make_source()
+        except UdpInferError as error:
+            return partial(_raise, error)
+        outcome = await self._outcome(source.open)
+        aborted, self._opening = self._opening is None, None
+        if aborted:
+            source.stop(timeout_s=0.0)
+            return lambda: None
+
+        def opened() -> Source:
+            outcome()
+            return source
+        return opened
+
+    def _abort_opening(self) -> None:
+        """Do not wait for a source that is to be closed at once."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.stop(timeout_s=0.0)
+
+    async def _outcome(self, function: Callable[[], T]) -> Callable[[], T]:
+        """Run a function in the background; return one that returns or raises its outcome."""
+        try:
+            result = await in_background(self, function)
+        except Exception as error:
+            return partial(_raise, error)
+        return lambda: result
+
+    def _start(self, engine: Engine, source: Source) -> None:
+        self._idle = False
+        engine.start(source)
+        self.get_logger().info(
+            f'{source.description} -> {self.resolve_topic_name("~/detections")}, '
+            f'udp {", ".join(self.settings.udp.targets) or "off"}')
+
+    async def _stop(self) -> None:
+        """Stop the engine without blocking the executor."""
+        engine = self._engine
+        if engine is not None:
+            engine.begin_stop()
+            await in_background(self, engine.stop)
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _on_set_parameters(self, parameters: list[RosParameter]) -> SetParametersResult:
-        """Check a change of live parameters; it takes effect between two frames, all at once."""
+    # Parameters.
+
+    async def _on_set_parameters_request(
+        self, request: SetParameters.Request, response: SetParameters.Response,
+    ) -> SetParameters.Response:
+        async with self._changes:
+            for message in request.parameters:
+                response.results.append(await self._set([message]))
+        return response
+
+    async def _on_set_atomically_request(
+        self, request: SetParametersAtomically.Request,
+        response: SetParametersAtomically.Response,
+    ) -> SetParametersAtomically.Response:
+        async with self._changes:
+            response.result = await self._set(request.parameters)
+        return response
+
+    async def _set(self, messages: Any) -> SetParametersResult:
+        """Check a change in the background, then have rclpy set the parameters."""
+        parameters = [RosParameter.from_parameter_msg(message) for message in messages]
         try:
-            settings = params.changed(self.settings, parameters)
-            if settings == self.settings:
-                return SetParametersResult(successful=True)
-            if self._detector is not None:
-                self._detector.class_ids(settings.detect.classes)
-            targets = resolve_targets(settings.udp.targets)
-            check_interface(settings.udp.interface)
+            settings = self._changed(parameters)
+            if self._engine is not None and settings != self.settings:
+                prepare = partial(self._engine.prepare, settings)
+                self._checked = settings, await self._outcome(prepare)
+            return self.set_parameters_atomically(parameters)
+        except (UdpInferError, ParameterException) as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        finally:
+            self._checked = None
+
+    def _on_set_parameters(self, parameters: list[RosParameter]) -> SetParametersResult:
+        """Accept or refuse a change; an accepted one is applied between two frames, at once."""
+        try:
+            settings = self._changed(parameters)
+            if self._engine is not None and settings != self.settings:
+                checked = self._checked
+                commit = checked[1]() if checked and checked[0] == settings else (
+                    self._engine.prepare(settings))
+                commit()
+            self.settings = settings
         except UdpInferError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        self.settings = settings
-        pipeline, udp = self._pipeline, self._udp
-        topics, images = self._topics, self._images
-
-        def apply() -> None:
-            if pipeline and udp and topics and images:
-                pipeline.configure(settings)
-                udp.configure(settings.udp, targets)
-                topics.configure(settings)
-                images.configure(settings)
-        if self._runner is None:
-            apply()
-        else:
-            self._runner.between_frames(apply)
         return SetParametersResult(successful=True)
 
-    def _on_enable(
+    def _changed(self, parameters: list[RosParameter]) -> Settings:
+        settings = params.changed(self.settings, parameters)
+        if self._engine is not None:
+            params.refuse_changes(self.settings, settings)
+        return settings
+
+    # Services and timers.
+
+    async def _on_enable(
         self, request: SetBool.Request, response: SetBool.Response,
     ) -> SetBool.Response:
-        """Let the source go, or open it again; the model stays, and so does the state."""
-        response.success = True
-        if request.data == self._enabled:
-            response.message = f'already {"enabled" if self._enabled else "disabled"}'
+        """Close the source, or open it again; the model and the lifecycle state stay."""
+        if not request.data:
+            self._abort_opening()
+        async with self._transitions:
+            response.success = True
+            if request.data == self._enabled:
+                response.message = f'already {"enabled" if self._enabled else "disabled"}'
+                return response
+            self._enabled = request.data
+            try:
+                if not self._enabled:
+                    await self._stop()
+                elif self._active and self._engine is not None:
+                    await self._reopen(self._engine)
+            except UdpInferError as error:
+                self._enabled = False
+                response.success, response.message = False, str(error)
+                return response
+            response.message = 'enabled' if self._enabled else 'disabled; the model stays loaded'
             return response
+
+    async def _reopen(self, engine: Engine) -> None:
+        source = (await self._open())()
+        if source is None:
+            raise SourceError('~/enable', False, 'was requested while the source was opening')
         try:
-            if self._active and request.data:
-                self.begin()
-            elif self._active:
-                self.stop()
-        except UdpInferError as error:
-            self.stop()
-            response.success, response.message = False, str(error)
-            return response
-        self._enabled = request.data
-        response.message = 'enabled' if self._enabled else 'disabled, the model stays in memory'
-        return response
+            self._start(engine, source)
+        except UdpInferError:
+            source.stop(timeout_s=0.0)
+            raise
 
     def _on_reset_tracker(
         self, request: Trigger.Request, response: Trigger.Response,
     ) -> Trigger.Response:
-        """Forget all tracks before the next frame; ids go on counting."""
-        if self._pipeline is None:
-            response.success, response.message = False, 'there is no tracker: not configured'
-            return response
-        if self._runner is None:
-            self._pipeline.reset_tracker()
+        """Remove all tracks before the next frame; ids are not used again."""
+        response.success = self._engine is not None
+        response.message = 'all tracks are removed'
+        if self._engine is None:
+            response.message = 'there is no tracker: the node is not configured'
         else:
-            self._runner.between_frames(self._pipeline.reset_tracker)
-        response.success, response.message = True, 'all tracks are forgotten'
+            self._engine.reset_tracker()
         return response
 
+    def _poll(self) -> None:
+        if self._engine is None:
+            return
+        self._engine.poll()
+        if self._engine.ended and not self._idle:
+            self._idle = True
+            if self.settings.source.exit_at_end:
+                self.finished.put(0)
+            else:
+                self.get_logger().info('end of source, idle')
+
     def _diagnose(self) -> None:
-        """Tell every second how the node is."""
-        if self._detector is None:
-            state = 'unconfigured'
-        elif not self._active:
-            state = 'inactive'
-        elif not self._enabled:
-            state = 'disabled'
+        """Publish the state of every part."""
+        state = 'unconfigured' if self._engine is None else 'inactive'
+        if self._active:
+            state = 'disabled' if not self._enabled else 'idle' if self._idle else 'active'
+        if self._engine is None:
+            # The parts of the engine before, so that none of them becomes stale.
+            parts = [
+                PartHealth(name=name, message='not loaded') for name in self._part_names]
         else:
-            state = 'idle' if self._idle else 'active'
-        source = self._source
-        silent_s = time.monotonic() - self._last_frame_s
-        stalled = source is not None and not self._idle and (
-            silent_s >= self.settings.source.stall_timeout_s)
-        now = self.stats.snapshot()
-        health = Health(
-            state, source.description if source else '', silent_s if stalled else None,
-            source.publisher_count() if isinstance(source, TopicSource) else None,
-            self._detector.info if self._detector else None, self.settings, now, self._told)
-        self._told = now
-        self._diagnostics.publish(diagnostics(
-            self.get_fully_qualified_name(), health,
-            Header(stamp=self.get_clock().now().to_msg())))
+            parts = self._engine.health()
+            self._part_names = tuple(part.name for part in parts)
+        self._diagnostics.publish(health_to_ros(
+            [_with_state(part, state) for part in parts],
+            node_name=self.get_fully_qualified_name(),
+            header=Header(stamp=self.get_clock().now().to_msg())))
 
-    def _supervise(self) -> None:
-        """See every half second whether frames come, and say so if not."""
-        if self._source is None or self._runner is None:
-            return
-        if isinstance(self._source, TopicSource):
-            self._source.adapt()
-        if self._runner.ended:
-            if not self._idle:
-                self._idle = True
-                if self.settings.source.exit_at_end:
-                    self.finished.put(None)
-                else:
-                    self.get_logger().info('idle from here on')
-            return
-        offered = self.stats.offered
-        if offered != self._offered:
-            self._offered, self._last_frame_s = offered, time.monotonic()
-        if isinstance(self._source, TopicSource):  # The others watch themselves.
-            self._watch_for_stall(self._source)
 
-    def _watch_for_stall(self, source: TopicSource) -> None:
-        silent_s = time.monotonic() - self._last_frame_s
-        stalled = silent_s >= self.settings.source.stall_timeout_s
-        if self._stalled and not stalled:
-            self.get_logger().info(f'frames again from {source.description}')
-        elif stalled and not self._stalled:
-            text = (
-                f'no image for {silent_s:.0f} s on {source.description}, publishers: '
-                f'{source.publisher_count()}')
-            self.stats.stalled()
-            self.stats.trouble(text)
-            self.get_logger().warning(text)
-        self._stalled = stalled
+def _goal(transition: Transition) -> str:
+    """Return the label of a requested transition; shutdown has one for each state."""
+    label: str = transition.label
+    return label or {
+        Transition.TRANSITION_CONFIGURE: 'configure', Transition.TRANSITION_ACTIVATE: 'activate',
+        Transition.TRANSITION_DEACTIVATE: 'deactivate',
+        Transition.TRANSITION_ACTIVE_SHUTDOWN: 'shutdown'}.get(transition.id, '')
+
+
+def _with_state(part: PartHealth, state: str) -> PartHealth:
+    message = part.message
+    if part.level == Level.OK and state not in ('active', 'idle'):
+        message = f'{state}: {message}'
+    return replace(part, message=message, values={'state': state, **part.values})
+
+
+def _raise(error: Exception) -> Any:
+    raise error

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From `settings.PARAMETERS` to ROS parameters and back."""
+"""Conversion of ROS parameters to Settings and back."""
 
 from __future__ import annotations
 
@@ -11,29 +11,33 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.errors import SettingError
-from udp_infer_ros.settings import Parameter, PARAMETERS, Settings, suggestion, Value
+from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Settings, suggestion, Value
 from udp_infer_ros.sources.uri import without_password
 
 INT64_MAX = 2**63 - 1
-NOT_OURS = ('qos_overrides.', 'diagnostic_updater.')
-NOT_OURS_EITHER = {'use_sim_time', 'start_type_description_service'}
+OTHER_PREFIXES = ('qos_overrides.', 'diagnostic_updater.')
+OTHER_NAMES = {'use_sim_time', 'start_type_description_service'}
+CHANGES: Mapping[Change, str] = {
+    'live': '',
+    'configure': ' Changes only while the node is unconfigured.',
+    'start': ' Set at the start of the process only.'}
 
 
 def declare(node: Node) -> Settings:
     """
-    Declare every parameter with what the launch file, YAML or command line says.
+    Declare every parameter, with the values of the launch file, YAML and command line.
 
     :return: the values, checked.
-    :raises SettingError: for the first value that cannot be had.
+    :raises SettingError: for the first invalid value.
     """
     given = overrides(node)
-    settings = Settings().with_values(
-        {name: _given(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
+    settings = Settings().with_values({
+        name: _override(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
     for name, value in settings.flat().items():
         if name == 'source.uri':
-            # Whoever listens to /parameter_events must not learn a password.
+            # /parameter_events must not carry a password.
             value = without_password(settings.source.uri)
-        # A list may be empty, and then rclpy has to be told of what: only setting it can do that.
+        # The type of an empty list is only taken from set_parameters.
         node.declare_parameter(
             name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
         node.set_parameters([_to_ros(name, value)])
@@ -42,35 +46,57 @@ def declare(node: Node) -> Settings:
 
 
 def overrides(node: Node) -> Mapping[str, object]:
-    """Tell the values that were given from outside, known names or not."""
-    # rclpy keeps them to itself, on every distribution alike; without them a misspelled name in
-    # a YAML file would go unnoticed.
+    """Return the values given from outside by name, declared or not."""
+    # rclpy has no public access to them. Without them, a misspelled name in a YAML file would be
+    # ignored silently.
     return {name: item.value for name, item in node._parameter_overrides.items()}
 
 
 def unknown(given: Iterable[str]) -> list[str]:
-    """Say which of the names given are not parameters, each with the nearest that is."""
+    """Return a sentence for each name that is not a parameter, with the closest one that is."""
     return [
-        f'{name} is not a parameter, {suggestion(name)}' for name in given
-        if name not in PARAMETERS and name not in NOT_OURS_EITHER
-        and not name.startswith(NOT_OURS)]
+        f'{name} is not a parameter; {suggestion(name)}' for name in given
+        if name not in PARAMETERS and name not in OTHER_NAMES
+        and not name.startswith(OTHER_PREFIXES)]
 
 
 def changed(settings: Settings, parameters: Iterable[RosParameter]) -> Settings:
     """
-    Give the settings after a change.
+    Return the settings after a change.
 
-    :raises SettingError: if a value cannot be had.
+    :raises SettingError: if a value is invalid, or holds a password that would be published.
     """
     values = {item.name: item.value for item in parameters if item.name in PARAMETERS}
+    uri = values.get('source.uri')
+    if isinstance(uri, str) and uri != settings.source.uri:
+        if uri == without_password(settings.source.uri):
+            del values['source.uri']  # The value as shown, set again.
+        elif uri != (redacted := without_password(uri)):
+            raise SettingError(
+                'source.uri', redacted, 'must not contain a password when set at run time, '
+                'because /parameter_events publishes it', 'use ${NAME}, an environment variable')
     return settings.with_values(values) if values else settings
 
 
-def normalised(parameters: Iterable[RosParameter]) -> list[RosParameter]:
+def refuse_changes(before: Settings, after: Settings) -> None:
     """
-    Bring values to the types that the parameters have, so that 1 is stored as 1.0.
+    Refuse changes of parameters that are not live.
 
-    What cannot be had is left as it is, for `changed` to refuse.
+    :raises SettingError: for the first of them.
+    """
+    old, new = before.flat(), after.flat()
+    for name, parameter in PARAMETERS.items():
+        if parameter.change != 'live' and old[name] != new[name]:
+            raise SettingError(
+                name, new[name], 'can be changed only while the node is unconfigured',
+                'deactivate, cleanup, set it, then configure and activate')
+
+
+def normalized(parameters: Iterable[RosParameter]) -> list[RosParameter]:
+    """
+    Convert values to the types of the parameters, e.g. 1 to 1.0.
+
+    Invalid values are returned as they are; `changed` refuses them.
     """
     result = []
     for item in parameters:
@@ -81,7 +107,7 @@ def normalised(parameters: Iterable[RosParameter]) -> list[RosParameter]:
     return result
 
 
-def _given(parameter: Parameter, value: object) -> object:
+def _override(parameter: Parameter, value: object) -> object:
     # ROS reads `[]` in YAML as no value.
     if value is None:
         return () if parameter.kind is tuple else parameter.default
@@ -90,20 +116,19 @@ def _given(parameter: Parameter, value: object) -> object:
 
 def _to_ros(name: str, value: Value) -> RosParameter:
     parameter = PARAMETERS[name]
-    if parameter.kind is not tuple:
+    if not isinstance(value, tuple):
         return RosParameter(name, value=value)
     kind = RosParameter.Type.STRING_ARRAY if parameter.items is str else (
         RosParameter.Type.DOUBLE_ARRAY)
-    return RosParameter(name, kind, list(value))  # type: ignore[arg-type]
+    return RosParameter(name, kind, list(value))
 
 
 def _descriptor(parameter: Parameter) -> ParameterDescriptor:
+    unit = f' [{parameter.unit}]' if parameter.unit else ''
     descriptor = ParameterDescriptor(
-        description=parameter.meaning + (f' [{parameter.unit}]' if parameter.unit else '')
-        + ('' if parameter.live else ' Set at start-up only.'),
-        additional_constraints=parameter.rule, read_only=not parameter.live,
-        # settings.py checks types itself, with better words, and takes 1 for 1.0 and [] for an
-        # empty list, for which rclpy would have to guess a type.
+        description=parameter.meaning + unit + CHANGES[parameter.change],
+        additional_constraints=parameter.rule, read_only=parameter.change == 'start',
+        # settings.py checks types with better messages, and accepts 1 for 1.0 and an empty list.
         dynamic_typing=True)
     if parameter.low is not None:
         high = parameter.high

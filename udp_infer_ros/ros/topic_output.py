@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the node tells on topics."""
+"""Results on ROS topics."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_msgs.msg import Header
-from udp_infer_ros.detection.detector import ModelInfo
 from udp_infer_ros.frame import BgrImage, Result
-from udp_infer_ros.ros.convert import detections_to_ros, labels_to_ros
-from udp_infer_ros.settings import Settings
+from udp_infer_ros.health import PartHealth
+from udp_infer_ros.model_info import ModelInfo
+from udp_infer_ros.outputs.base import Commit, nothing_to_commit
+from udp_infer_ros.ros.convert import detections_to_ros, labels_to_ros, model_to_ros
+from udp_infer_ros.settings import PublishSettings, Settings
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
 DETECTIONS_DEPTH = 5
@@ -24,15 +26,17 @@ class TopicOutput:
     """
     Publishes `~/detections`, and latched `~/label_info` and `~/vision_info`.
 
-    Nothing leaves it while the node is not active: its publishers are lifecycle publishers.
+    The publishers are lifecycle publishers, so nothing is published while the node is not active.
+    The node's thread creates and closes it; the worker's thread writes and commits.
+
+    :param node: the node whose topics these are.
     """
 
-    name = 'topic'
+    name = 'topics'
 
-    def __init__(self, node: LifecycleNode, model: ModelInfo, settings: Settings) -> None:
+    def __init__(self, node: LifecycleNode) -> None:
         self._node = node
-        self._model = model
-        self._settings = settings
+        self._publish = PublishSettings()
         self._detections = node.create_lifecycle_publisher(
             Detection2DArray, '~/detections',
             QoSProfile(depth=DETECTIONS_DEPTH, reliability=ReliabilityPolicy.RELIABLE),
@@ -40,28 +44,42 @@ class TopicOutput:
         self._label_info = node.create_lifecycle_publisher(LabelInfo, '~/label_info', LATCHED)
         self._vision_info = node.create_lifecycle_publisher(VisionInfo, '~/vision_info', LATCHED)
 
-    def configure(self, settings: Settings) -> None:
-        """Take other settings; tell the labels again if the threshold has changed."""
-        before, self._settings = self._settings, settings
-        if before.detect.confidence != settings.detect.confidence:
-            self.tell_model()
+    def prepare(
+        self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
+    ) -> Commit:
+        """Publish the model info again if the confidence threshold changes."""
+        republish = previous is not None and (
+            previous.detect.confidence != settings.detect.confidence)
+        if previous is not None and previous.publish == settings.publish and not republish:
+            return nothing_to_commit
 
-    def tell(self, result: Result, image: BgrImage) -> None:
-        """Publish one Result, from the worker's thread, if somebody listens."""
+        def commit() -> None:
+            self._publish = settings.publish
+            if republish:
+                self.publish_model_info(model, settings)
+        return commit
+
+    def write(self, result: Result, image: BgrImage) -> None:
+        """Publish one Result, if `~/detections` has subscribers."""
         if self._node.context.ok() and self._detections.get_subscription_count():
-            self._detections.publish(detections_to_ros(result, self._settings.publish.class_id))
+            self._detections.publish(detections_to_ros(result, self._publish.class_id))
 
-    def tell_model(self) -> None:
-        """Publish what the model is and what its classes are called."""
+    def publish_model_info(self, model: ModelInfo, settings: Settings) -> None:
+        """Publish `~/label_info` and `~/vision_info`."""
         header = Header(stamp=self._node.get_clock().now().to_msg())
         self._label_info.publish(
-            labels_to_ros(self._model.labels, self._settings.detect.confidence, header))
-        self._vision_info.publish(VisionInfo(
-            header=header, method=str(self._model),
-            database_location=self._node.resolve_topic_name('~/label_info'),
-            database_version=1))
+            labels_to_ros(model.labels, settings.detect.confidence, header))
+        self._vision_info.publish(
+            model_to_ros(model, self._node.resolve_topic_name('~/label_info'), header))
+
+    def health(self) -> PartHealth:
+        """Return the number of subscribers."""
+        count = self._detections.get_subscription_count()
+        return PartHealth(
+            name=self.name, message=f'{count} subscribers of {self._detections.topic_name}',
+            values={'subscribers': count})
 
     def close(self) -> None:
-        """Take the topics away."""
+        """Destroy the publishers."""
         for publisher in (self._detections, self._label_info, self._vision_info):
             self._node.destroy_lifecycle_publisher(publisher)

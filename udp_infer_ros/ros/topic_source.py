@@ -19,17 +19,18 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 from sensor_msgs.msg import CompressedImage, Image
 
-from udp_infer_ros.frame import Frame
+from udp_infer_ros.errors import FrameError
+from udp_infer_ros.frame import BgrImage
+from udp_infer_ros.health import PartHealth
 from udp_infer_ros.ros.convert import (
     image_from_ros, image_from_ros_compressed, stamp_ns_from_ros)
 from udp_infer_ros.ros.params import overrides
 from udp_infer_ros.settings import SourceSettings
-from udp_infer_ros.sources.pace import Freshness, Pace
-from udp_infer_ros.sources.slot import FrameSlot
-from udp_infer_ros.stats import Drop, Stats
+from udp_infer_ros.sources.intake import Intake, RawFrame
+from udp_infer_ros.sources.report import SourceReport
 
-
-MESSAGES = {
+Decoder = Callable[[Any], BgrImage]
+MESSAGES: dict[str, tuple[type, Decoder]] = {
     'raw': (Image, image_from_ros), 'compressed': (CompressedImage, image_from_ros_compressed)}
 
 
@@ -38,94 +39,122 @@ class TopicSource:
     Subscribes to `image_raw`, or to `<image_raw>/compressed`.
 
     The reliability is that of the publishers: reliable if all of them are, so that large images
-    arrive whole, else best effort, which every publisher can serve. `adapt` follows them;
-    `qos_overrides.<topic>.subscription.reliability` decides instead, where it is set.
+    arrive complete, otherwise best effort, which is compatible with every publisher. `poll`
+    follows changes; `qos_overrides.<topic>.subscription.reliability` overrides it.
+
+    Everything runs in the node's thread, except the decoding of frames, which the worker does.
 
     :param settings: `source.*`; transport auto follows what is published, raw if both are.
-    :param slot: where the frames go.
-    :param stats: numbers the frames.
-    :param now_ns: the clock of the stamps, by which a frame is too old.
     """
 
-    def __init__(
-        self, node: Node, settings: SourceSettings, slot: FrameSlot, stats: Stats,
-        now_ns: Callable[[], int],
-    ) -> None:
+    every_frame = False
+    live = True
+
+    def __init__(self, node: Node, settings: SourceSettings) -> None:
         self._node = node
         self._auto = settings.transport == 'auto'
-        self._slot = slot
-        self._stats = stats
-        self._pace = Pace(settings.max_fps)
-        self._freshness = Freshness(settings.max_age_s, now_ns)
+        self._stall_timeout_s = settings.stall_timeout_s
         # The remapped name is resolved before the suffix, as image_transport does.
         name = node.resolve_topic_name('image_raw')
         self._topics = {'raw': name, 'compressed': f'{name}/compressed'}
-        self._transport = 'raw' if self._auto else settings.transport
+        self._transport: str = 'raw' if settings.transport == 'auto' else settings.transport
         self._subscription: Any = None
         self._reliability: ReliabilityPolicy | None = None
         self._frame_id: str | None = None
+        self._stalled = False
+        self._stopped = False
 
     @property
     def topic(self) -> str:
-        """Tell which topic is subscribed to."""
+        """Return the topic of the subscription."""
         return self._topics[self._transport]
 
     @property
     def description(self) -> str:
-        """Say what is subscribed to."""
+        """Return what the source is."""
         return f'topic {self.topic}'
 
-    def start(self) -> None:
-        """Subscribe."""
-        self.adapt()
+    def open(self) -> None:  # noqa: A003
+        """Do nothing; subscribing is quick and is done by `start`."""
 
-    def stop(self, timeout_s: float = 2.0) -> bool:
-        """Unsubscribe and close the slot."""
-        self._slot.close()
+    def start(self, intake: Intake) -> None:
+        """Subscribe."""
+        self._intake = intake
+        self._report = SourceReport(intake)
+        self._adapt()
+
+    def stop(self, timeout_s: float = 1.0) -> bool:
+        """Unsubscribe and close the intake."""
+        self._stopped = True
         if self._subscription is not None:
+            self._intake.close()
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
         return True
 
-    def publisher_count(self) -> int:
-        """Tell how many publishers the topic has."""
-        return int(self._node.count_publishers(self.topic))
+    def poll(self) -> None:
+        """Follow changes of the publishers, and log when images stop and when they resume."""
+        if self._stopped:
+            return
+        self._adapt()
+        stalled = self._intake.silent_s >= self._stall_timeout_s
+        if self._stalled and not stalled:
+            self._node.get_logger().info(f'{self.description}: images arrive again')
+        elif stalled and not self._stalled:
+            text = self._stall_text()
+            self._intake.stats.count_stall()
+            self._intake.stats.record_error(text)
+            self._node.get_logger().warning(text)
+        self._stalled = stalled
 
-    def adapt(self) -> None:
-        """Subscribe anew if what is published has changed. Call it now and then."""
-        transport = self._wanted_transport()
-        fixed = self._is_fixed(self._topics[transport])
-        reliability = self._wanted_reliability(self._topics[transport])
+    def health(self) -> PartHealth:
+        """Return whether images arrive, as part `source`."""
+        stalled = self._intake.silent_s >= self._stall_timeout_s
+        return self._report.health(self.description, self._stall_text() if stalled else None)
+
+    def _stall_text(self) -> str:
+        count = self._node.count_publishers(self.topic)
+        remedy = (
+            'check their QoS and the network' if count else 'check the name, or remap image_raw')
+        return (
+            f'no image for {self._intake.silent_s:.0f} s on {self.description}, which has '
+            f'{count} publishers; {remedy}')
+
+    def _adapt(self) -> None:
+        """Subscribe, or subscribe again if what is published has changed."""
+        transport = self._choose_transport()
+        topic = self._topics[transport]
+        fixed, reliability = self._is_fixed(topic), self._choose_reliability(topic)
         if self._subscription is not None:
             if transport == self._transport and (fixed or reliability == self._reliability):
                 return
             self._node.destroy_subscription(self._subscription)
             if transport != self._transport:
                 self._node.get_logger().info(
-                    f'topic {self._topics[transport]} from here on, {self.topic} has no publisher')
+                    f'switching to {topic}: {self.topic} has no publisher')
         self._transport, self._reliability = transport, reliability
         message, decode = MESSAGES[transport]
         policies = [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH]
         if fixed:
             policies.append(QoSPolicyKind.RELIABILITY)
         self._subscription = self._node.create_subscription(
-            message, self.topic, partial(self._take, self.topic, decode),
+            message, topic, partial(self._receive, topic, decode),
             QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability),
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._incompatible),
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
             qos_overriding_options=QoSOverridingOptions(policies))
 
     def _is_fixed(self, topic: str) -> bool:
         return f'qos_overrides.{topic}.subscription.reliability' in overrides(self._node)
 
-    def _wanted_transport(self) -> str:
+    def _choose_transport(self) -> str:
         if not self._auto:
             return self._transport
         published = [
             name for name, topic in self._topics.items() if self._node.count_publishers(topic)]
-        # While nothing is published, what was may come back.
+        # While nothing is published, keep the subscription: the publisher may come back.
         return published[0] if published else self._transport
 
-    def _wanted_reliability(self, topic: str) -> ReliabilityPolicy:
+    def _choose_reliability(self, topic: str) -> ReliabilityPolicy:
         publishers = self._node.get_publishers_info_by_topic(topic)
         if not publishers and self._reliability is not None:
             return self._reliability
@@ -133,40 +162,35 @@ class TopicSource:
             item.qos_profile.reliability == ReliabilityPolicy.RELIABLE for item in publishers)
         return ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
 
-    def _take(self, topic: str, decode: Callable[[Any], Any], message: Any) -> None:
-        index, born_s = self._stats.offer(), time.monotonic()
-        if not self._pace.admits(born_s):
-            self._stats.drop(Drop.MAX_FPS)
+    def _receive(self, topic: str, decode: Decoder, message: Any) -> None:
+        arrival_s = time.monotonic()
+        frame_id = message.header.frame_id
+        if frame_id != self._frame_id:
+            self._check_frame_id(frame_id)
+        try:
+            stamp_ns = stamp_ns_from_ros(message.header)
+        except FrameError as error:
+            self._intake.reject(error)
             return
-        if message.header.frame_id != self._frame_id:
-            self._see_frame_id(message.header.frame_id)
-        self._slot.put(partial(
-            self._frame, topic, decode, message, index=index, born_s=born_s))
+        self._intake.offer(RawFrame(
+            decode=partial(decode, message), stamp_ns=stamp_ns, frame_id=frame_id, source=topic,
+            arrival_s=arrival_s))
 
-    def _frame(
-        self, topic: str, decode: Callable[[Any], Any], message: Any, *, index: int,
-        born_s: float,
-    ) -> Frame:
-        stamp_ns = stamp_ns_from_ros(message.header)
-        self._freshness.check(stamp_ns)
-        return Frame.of(
-            decode(message), index=index, stamp_ns=stamp_ns, frame_id=message.header.frame_id,
-            source=topic, born_s=born_s)
-
-    def _see_frame_id(self, frame_id: str) -> None:
-        """Warn when a second camera speaks on the topic: tracks would mix the two."""
+    def _check_frame_id(self, frame_id: str) -> None:
+        """Warn if two cameras publish on the topic: their tracks would be mixed."""
         before, self._frame_id = self._frame_id, frame_id
         if before is None:
             return
-        count = self.publisher_count()
+        count = self._node.count_publishers(self.topic)
         if count > 1:
             self._node.get_logger().warning(
-                f'{count} publishers on {self.topic}, with frame_id {before!r} and {frame_id!r}: '
-                'two cameras cannot be tracked as one, remap one of them', once=True)
+                f'{self.topic} has {count} publishers, with frame_id {before!r} and '
+                f'{frame_id!r}: objects of two cameras cannot be tracked together; remap one of '
+                'them', once=True)
 
-    def _incompatible(self, event: Any) -> None:
+    def _on_incompatible_qos(self, event: Any) -> None:
         if self._is_fixed(self.topic):
             self._node.get_logger().warning(
-                f'a publisher of {self.topic} offers another QoS than this node asks for, so '
-                f'nothing comes from it: remove qos_overrides.{self.topic}.subscription, or '
-                'change the publisher', once=True)
+                f'a publisher of {self.topic} offers a QoS that is incompatible with this '
+                f'subscription, so none of its images arrive; remove qos_overrides.{self.topic}.'
+                'subscription, or change the publisher', once=True)

@@ -46,6 +46,8 @@ class Source(Protocol):
         """
         Offer no more frames, close the intake, and end the threads of the source.
 
+        May be called again, e.g. first with a timeout of 0 and later to wait.
+
         :return: whether the threads ended in time; a driver may hang.
         """
         ...

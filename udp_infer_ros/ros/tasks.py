@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+Coroutines for what takes long, so that the executor goes on serving callbacks meanwhile.
+
+rclpy runs a callback that is a coroutine as a task of the executor. While such a task awaits one
+of the objects here, the executor's thread serves other callbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import threading
+from types import TracebackType
+from typing import Any, TypeVar
+
+from rclpy.node import Node
+from rclpy.task import Future
+
+T = TypeVar('T')
+
+
+async def in_background(node: Node, function: Callable[[], T]) -> T:
+    """
+    Run a function in a thread of its own and wait for its result.
+
+    :param node: the node whose executor runs the calling task.
+    :raises Exception: whatever the function raises.
+    """
+    future: Any = Future(executor=node.executor)
+
+    def run() -> None:
+        try:
+            future.set_result((function(), None))
+        except Exception as error:
+            future.set_result((None, error))
+        wake(node)
+    threading.Thread(target=run, name='udp_infer background', daemon=True).start()
+    result, error = await future
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
+
+
+def wake(node: Node) -> None:
+    """Make the executor of a node check its tasks."""
+    executor = node.executor
+    if executor is not None:
+        executor.wake()
+
+
+class Turn:
+    """
+    A lock for the tasks of one executor, granted in the order in which they ask for it.
+
+    Used as `async with turn:`, only in the executor's thread.
+
+    :param node: the node whose executor runs the tasks.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._last: Any = None
+        self._held: Any = None
+
+    async def __aenter__(self) -> None:
+        before, mine = self._last, Future()
+        self._last = mine
+        if before is not None:
+            await before
+        self._held = mine
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        held, self._held = self._held, None
+        if self._last is held:
+            self._last = None
+        held.set_result(None)
+        wake(self._node)
