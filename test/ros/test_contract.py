@@ -13,7 +13,7 @@ import time
 from helpers import write_clip, write_model, yolo_table
 import numpy as np
 import pytest
-from ros_helpers import Bench, grey_image, make_image
+from ros_helpers import Bench, gray_image, make_image
 from sensor_msgs.msg import Image
 
 pytestmark = pytest.mark.timeout(60)
@@ -34,7 +34,7 @@ def bench(tmp_path_factory):
         'model.id': str(model), 'model.threads': 1, 'track.new_threshold': 0.5,
         'annotate.max_fps': 0.0})
     made.camera_topic = made.camera()
-    made.connect(made.camera_topic, grey_image())
+    made.connect(made.camera_topic, gray_image())
     yield made
     made.close()
 
@@ -47,7 +47,7 @@ def show(bench):
         pixels = np.full((64, 128, 3), 127 if light else 10, dtype=np.uint8)
         message = make_image(
             pixels, stamp=divmod(bench.now_ns, 1_000_000_000), frame_id=frame_id)
-        return message, *bench.show(bench.camera_topic, message)
+        return message, *bench.publish(bench.camera_topic, message)
     return shown
 
 
@@ -230,7 +230,7 @@ def test_udp_stream_has_no_time_stamps_no_sequence_and_no_source(show):
 
 def test_udp_stream_loses_frames_in_silence(bench, show):
     _, _, before = show()
-    bad = grey_image()
+    bad = gray_image()
     bad.encoding = 'nonsense'
     bench.camera_topic.publish(bad)
     count = before['udp_infer']['dropped']['bad_message']
@@ -253,7 +253,7 @@ def test_udp_stream_sends_one_object_a_datagram_and_our_keys_can_be_left_out(ben
 
 
 def test_udp_stream_dies_of_a_send_error_and_of_a_receiver_that_is_gone(bench, show):
-    port = bench.ear.getsockname()[1]
+    port = bench.receiver.getsockname()[1]
     try:
         assert bench.set_parameters(
             udp__targets=['127.0.0.1:9', f'127.0.0.1:{port}']).successful

@@ -17,7 +17,7 @@ import pytest
 from rcl_interfaces.msg import ParameterType
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from ros_helpers import grey_image, LATCHED
+from ros_helpers import gray_image, LATCHED
 from sensor_msgs.msg import CompressedImage
 from vision_msgs.msg import LabelInfo
 
@@ -43,8 +43,8 @@ def rows_of(message):
 def test_what_is_seen_is_told_on_the_topic_and_by_udp_alike(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image(stamp=(8, 0)))
-    message, datagram = bench.show(camera, grey_image(stamp=(8, 9), frame_id='left'))
+    bench.connect(camera, gray_image(stamp=(8, 0)))
+    message, datagram = bench.publish(camera, gray_image(stamp=(8, 9), frame_id='left'))
     assert rows_of(message) == [
         ('car', 0.9, 40.0, 28.0, 40.0, 40.0, '1'),
         ('person', 0.6, 100.0, 32.0, 40.0, 48.0, '2'),
@@ -61,10 +61,10 @@ def test_what_is_seen_is_told_on_the_topic_and_by_udp_alike(make_bench):
 def test_every_header_is_that_of_the_image(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     for stamp in ((10, 1), (10, 2), (11, 999_999_999)):
-        image = grey_image(stamp=stamp, frame_id=f'camera_{stamp[1]}')
-        message, _ = bench.show(camera, image)
+        image = gray_image(stamp=stamp, frame_id=f'camera_{stamp[1]}')
+        message, _ = bench.publish(camera, image)
         assert message.header == image.header
         assert all(item.header == image.header for item in message.detections)
 
@@ -72,8 +72,8 @@ def test_every_header_is_that_of_the_image(make_bench):
 def test_a_frame_in_which_nothing_is_seen_is_told_as_an_empty_array(make_bench):
     bench = make_bench(detect__confidence=0.95)
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    message, datagram = bench.show(camera, grey_image(stamp=(20, 0)))
+    bench.connect(camera, gray_image())
+    message, datagram = bench.publish(camera, gray_image(stamp=(20, 0)))
     assert message.detections == [] and message.header.stamp.sec == 20
     assert datagram['predictions'] == []
 
@@ -81,8 +81,8 @@ def test_a_frame_in_which_nothing_is_seen_is_told_as_an_empty_array(make_bench):
 def test_results_are_numbered_without_gaps_and_ids_stay(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image(stamp=(30, 0)))
-    told = [bench.show(camera, grey_image(stamp=(30, 10_000_000 * i))) for i in range(1, 11)]
+    bench.connect(camera, gray_image(stamp=(30, 0)))
+    told = [bench.publish(camera, gray_image(stamp=(30, 10_000_000 * i))) for i in range(1, 11)]
     numbers = [datagram['udp_infer']['seq'] for _, datagram in told]
     assert numbers == list(range(numbers[0], numbers[0] + 10))
     assert {tuple(item.id for item in message.detections) for message, _ in told} == {
@@ -92,16 +92,16 @@ def test_results_are_numbered_without_gaps_and_ids_stay(make_bench):
 def test_a_looped_bag_gets_new_ids_and_never_one_again(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image(stamp=(30, 0)))
-    message, _ = bench.show(camera, grey_image(stamp=(29, 0)))
+    bench.connect(camera, gray_image(stamp=(30, 0)))
+    message, _ = bench.publish(camera, gray_image(stamp=(29, 0)))
     assert [item.id for item in message.detections] == ['4', '5', '6']
 
 
 def test_without_a_tracker_ids_are_empty(make_bench):
     bench = make_bench(track__type='none')
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    message, datagram = bench.show(camera, grey_image(stamp=(6, 0)))
+    bench.connect(camera, gray_image())
+    message, datagram = bench.publish(camera, gray_image(stamp=(6, 0)))
     assert [item.id for item in message.detections] == ['', '', '']
     assert not any('tracker_id' in told for told in datagram['predictions'])
 
@@ -115,12 +115,12 @@ def test_without_a_tracker_ids_are_empty(make_bench):
 def test_a_malformed_image_is_counted_and_the_next_good_one_is_processed(make_bench, spoil, capfd):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    bad = grey_image()
+    bench.connect(camera, gray_image())
+    bad = gray_image()
     spoil(bad)
     camera.publish(bad)
     bench.wait_until(lambda: bench.node.stats.dropped()['bad_message'] == 1)
-    message, datagram = bench.show(camera, grey_image(stamp=(6, 0)))
+    message, datagram = bench.publish(camera, gray_image(stamp=(6, 0)))
     assert len(message.detections) == 3
     assert datagram['udp_infer']['dropped']['bad_message'] == 1
     assert 'frame skipped: image' in capfd.readouterr().err
@@ -129,8 +129,8 @@ def test_a_malformed_image_is_counted_and_the_next_good_one_is_processed(make_be
 def test_an_image_that_changes_its_size_is_processed_at_its_size(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    message, datagram = bench.show(camera, grey_image(64, 64, stamp=(6, 0)))
+    bench.connect(camera, gray_image())
+    message, datagram = bench.publish(camera, gray_image(64, 64, stamp=(6, 0)))
     assert datagram['image'] == {'width': 64, 'height': 64}
     assert rows_of(message)[0][2:6] == (20.0, 30.0, 20.0, 20.0)
 
@@ -143,7 +143,7 @@ def test_compressed_images_are_read_where_asked_for(make_bench):
     image.data = array.array('B', cv2.imencode(
         '.jpg', np.full((64, 128, 3), 90, dtype=np.uint8))[1].tobytes())
     bench.connect(camera, image)
-    message, datagram = bench.show(camera, image)
+    message, datagram = bench.publish(camera, image)
     assert message.header.frame_id == 'jpeg_camera' and len(message.detections) == 3
     assert datagram['udp_infer']['source'] == '/image_raw/compressed'
     image.data = image.data[:10]
@@ -161,12 +161,12 @@ def test_the_subscription_is_as_reliable_as_the_publishers(make_bench, first, se
     camera = bench.camera(reliable=first)
     bench.wait_until(
         lambda: reliabilities() == {'RELIABLE' if first else 'BEST_EFFORT'})
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     bench.peer.destroy_publisher(camera)
     camera = bench.camera(reliable=second)
     bench.wait_until(
         lambda: reliabilities() == {'RELIABLE' if second else 'BEST_EFFORT'})
-    bench.connect(camera, grey_image(stamp=(6, 0)))
+    bench.connect(camera, gray_image(stamp=(6, 0)))
 
 
 def test_one_best_effort_publisher_makes_the_subscription_best_effort(make_bench):
@@ -175,7 +175,7 @@ def test_one_best_effort_publisher_makes_the_subscription_best_effort(make_bench
     bench.wait_until(lambda: bench.peer.count_publishers('/image_raw') == 2)
     time.sleep(1.2)
     for i, camera in enumerate(cameras):
-        bench.connect(camera, grey_image(stamp=(6 + i, 0)))
+        bench.connect(camera, gray_image(stamp=(6 + i, 0)))
 
 
 def test_a_reliability_that_the_user_sets_is_kept_and_a_mismatch_is_said_once(make_bench, capfd):
@@ -185,7 +185,7 @@ def test_a_reliability_that_the_user_sets_is_kept_and_a_mismatch_is_said_once(ma
     errors = ''
     deadline_s = time.monotonic() + 10
     while text not in errors and time.monotonic() < deadline_s:
-        camera.publish(grey_image())
+        camera.publish(gray_image())
         time.sleep(0.1)
         errors += capfd.readouterr().err
     assert errors.count(text) == 1
@@ -217,17 +217,17 @@ def test_labels_and_model_are_told_to_whoever_comes_late(make_bench):
 def test_a_new_threshold_holds_for_the_next_frame_and_is_told_with_the_labels(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     bench.wait_until(lambda: bench.labels)
     assert bench.set_parameters(detect__confidence=0.55).successful
-    message, _ = bench.show(camera, grey_image(stamp=(6, 0)))
+    message, _ = bench.publish(camera, gray_image(stamp=(6, 0)))
     assert len(message.detections) == 2
     bench.wait_until(lambda: bench.labels[-1].threshold == pytest.approx(0.55))
     assert bench.set_parameters(publish__class_id='index', detect__classes=['person']).successful
-    message, _ = bench.show(camera, grey_image(stamp=(7, 0)))
+    message, _ = bench.publish(camera, gray_image(stamp=(7, 0)))
     assert [row[0] for row in rows_of(message)] == ['0']
     assert bench.set_parameters(detect__classes=[], detect__confidence=0).successful
-    message, _ = bench.show(camera, grey_image(stamp=(8, 0)))
+    message, _ = bench.publish(camera, gray_image(stamp=(8, 0)))
     assert len(message.detections) >= 3
 
 
@@ -295,7 +295,7 @@ def test_a_transition_that_is_not_possible_now_is_answered_no(make_bench, number
     bench.wait_until(answer.done)
     assert not answer.result().success
     assert 'Traceback' not in capfd.readouterr().err
-    assert bench.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert bench.transition('deactivate')
 
 
 def test_a_misspelled_parameter_is_named_with_the_nearest_that_exists(make_bench, capfd):
@@ -307,16 +307,16 @@ def test_a_misspelled_parameter_is_named_with_the_nearest_that_exists(make_bench
 def test_inactive_it_says_nothing_and_active_again_it_goes_on(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    assert bench.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    bench.connect(camera, gray_image())
+    assert bench.transition('deactivate')
     offered = bench.node.stats.snapshot().offered
     for _ in range(3):
-        camera.publish(grey_image(stamp=(6, 0)))
+        camera.publish(gray_image(stamp=(6, 0)))
         time.sleep(0.05)
     assert bench.node.stats.snapshot().offered == offered and not bench.arrays
-    assert bench.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-    bench.connect(camera, grey_image(stamp=(7, 0)))
-    message, _ = bench.show(camera, grey_image(stamp=(7, 1)))
+    assert bench.transition('activate')
+    bench.connect(camera, gray_image(stamp=(7, 0)))
+    message, _ = bench.publish(camera, gray_image(stamp=(7, 1)))
     assert len(message.detections) == 3
 
 
@@ -325,8 +325,8 @@ def test_a_second_life_after_cleanup_is_like_the_first(make_bench):
     for trigger in ('deactivate', 'cleanup', 'configure', 'activate'):
         assert getattr(bench.node, f'trigger_{trigger}')() == TransitionCallbackReturn.SUCCESS
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    message, _ = bench.show(camera, grey_image(stamp=(6, 0)))
+    bench.connect(camera, gray_image())
+    message, _ = bench.publish(camera, gray_image(stamp=(6, 0)))
     assert len(message.detections) == 3
 
 
@@ -336,7 +336,7 @@ def test_a_transition_that_fails_says_why_and_can_be_tried_again(make_bench, mod
     assert bench.node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert 'must be a bundled model or the path of an ONNX file' in capfd.readouterr().err
     os.rename(model + '.away', model)
-    assert bench.node.bring_up()
+    assert bench.bring_up()
 
 
 def test_an_unexpected_exception_in_a_transition_is_logged_with_its_traceback(
@@ -347,7 +347,7 @@ def test_an_unexpected_exception_in_a_transition_is_logged_with_its_traceback(
     errors = capfd.readouterr().err
     assert 'on_configure failed:' in errors and "AttributeError: 'NoneType'" in errors
     monkeypatch.undo()
-    assert bench.node.bring_up(), 'it can be configured again'
+    assert bench.bring_up(), 'it can be configured again'
 
 
 def test_nothing_is_left_when_the_node_is_gone(make_bench):
@@ -356,7 +356,7 @@ def test_nothing_is_left_when_the_node_is_gone(make_bench):
     for _ in range(2):  # What the libraries open once and keep is open after the first.
         bench = make_bench()
         camera = bench.camera()
-        bench.connect(camera, grey_image())
+        bench.connect(camera, gray_image())
         workers = [thread.name for thread in threading.enumerate() if 'worker' in thread.name]
         assert workers == ['udp_infer worker']
         bench.node.stop()

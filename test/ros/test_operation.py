@@ -17,7 +17,7 @@ from helpers import make_result, write_model, yolo_table
 import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
-from ros_helpers import grey_image
+from ros_helpers import gray_image
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 from udp_infer_ros.ros import image_output
@@ -55,10 +55,10 @@ def test_a_picture_has_the_header_of_its_image_and_shows_the_boxes(make_bench):
     camera = bench.camera()
     raw = looks(bench, Image, '/udp_infer/image_annotated')
     compressed = looks(bench, CompressedImage, '/udp_infer/image_annotated/compressed')
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     raw.clear()
-    image = grey_image(stamp=(8, 9), frame_id='left')
-    bench.show(camera, image)
+    image = gray_image(stamp=(8, 9), frame_id='left')
+    bench.publish(camera, image)
     bench.wait_until(lambda: raw and compressed)
     assert raw[0].header == image.header
     picture = np.array(raw[0].data, dtype=np.uint8).reshape(64, 128, 3)
@@ -74,8 +74,8 @@ def test_nothing_is_drawn_while_nobody_looks(make_bench, monkeypatch):
         image_output.Annotator, 'draw', lambda *arguments, **keywords: drawn.append(arguments))
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    bench.show(camera, grey_image())
+    bench.connect(camera, gray_image())
+    bench.publish(camera, gray_image())
     assert drawn == []
 
 
@@ -88,10 +88,10 @@ def test_no_more_pictures_than_wanted_are_drawn(make_bench, monkeypatch):
     bench = make_bench(annotate__max_fps=0.5)
     camera = bench.camera()
     looks(bench, Image, '/udp_infer/image_annotated')
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     begin_s = time.monotonic()
     for i in range(30):
-        bench.show(camera, grey_image(stamp=(8, i)))
+        bench.publish(camera, gray_image(stamp=(8, i)))
     assert 1 <= len(drawn) <= 2 + (time.monotonic() - begin_s)
 
 
@@ -133,9 +133,9 @@ def test_a_healthy_node_says_so_with_figures(make_bench):
     bench = make_bench()
     latest = reports(bench)
     camera = bench.camera()
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     for i in range(30):
-        bench.show(camera, grey_image(stamp=(7, i)))
+        bench.publish(camera, gray_image(stamp=(7, i)))
     bench.wait_until(lambda: 'Hz from topic /image_raw' in latest('source').message)
     bench.wait_until(lambda: 'total_p95_ms' in {item.key for item in latest('model').values})
     for part in ('source', 'model', 'tracker', 'udp'):
@@ -154,8 +154,8 @@ def test_trouble_is_told_with_what_to_do(make_bench):
     bench.wait_until(lambda: latest('source').level == DiagnosticStatus.ERROR)
     assert 'nobody publishes there; check the name, or remap image_raw' in latest('source').message
     camera = bench.camera()
-    bench.connect(camera, grey_image())
-    bad = grey_image()
+    bench.connect(camera, gray_image())
+    bad = gray_image()
     bad.encoding = 'nonsense'
     deadline_s = time.monotonic() + 10
     while latest('source').level != DiagnosticStatus.WARN and time.monotonic() < deadline_s:
@@ -168,35 +168,35 @@ def test_disabled_it_looks_at_nothing_and_keeps_its_model(make_bench):
     bench = make_bench()
     latest = reports(bench)
     camera = bench.camera()
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     assert call(bench, SetBool, 'enable', data=False).success
     offered = bench.node.stats.snapshot().offered
     for _ in range(5):
-        camera.publish(grey_image())
+        camera.publish(gray_image())
         time.sleep(0.05)
     assert bench.node.stats.snapshot().offered == offered
     bench.wait_until(lambda: latest('model').message.startswith('disabled by ~/enable'))
     assert call(bench, SetBool, 'enable', data=False).message == 'already disabled'
     assert call(bench, SetBool, 'enable', data=True).success
-    bench.connect(camera, grey_image(stamp=(9, 0)))
-    message, _ = bench.show(camera, grey_image(stamp=(9, 1)))
+    bench.connect(camera, gray_image(stamp=(9, 0)))
+    message, _ = bench.publish(camera, gray_image(stamp=(9, 1)))
     assert len(message.detections) == 2
 
 
 def test_disabled_it_stays_so_through_a_transition(make_bench):
     bench = make_bench()
     assert call(bench, SetBool, 'enable', data=False).success
-    bench.node.trigger_deactivate()
-    assert bench.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    bench.transition('deactivate')
+    assert bench.transition('activate')
     assert not any('worker' in thread.name for thread in threading.enumerate())
 
 
 def test_a_reset_tracker_gives_new_ids(make_bench):
     bench = make_bench()
     camera = bench.camera()
-    bench.connect(camera, grey_image(stamp=(5, 0)))
+    bench.connect(camera, gray_image(stamp=(5, 0)))
     assert call(bench, Trigger, 'reset_tracker').success
-    message, _ = bench.show(camera, grey_image(stamp=(5, 1)))
+    message, _ = bench.publish(camera, gray_image(stamp=(5, 1)))
     assert [item.id for item in message.detections] == ['3', '4']
 
 

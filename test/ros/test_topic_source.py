@@ -15,7 +15,7 @@ import cv2
 from helpers import write_model, yolo_table
 import numpy as np
 import pytest
-from ros_helpers import Bench, grey_image, make_image
+from ros_helpers import Bench, gray_image, make_image
 from sensor_msgs.msg import CompressedImage
 from udp_infer_ros.ros import convert
 from udp_infer_ros.ros.topic_source import TopicSource
@@ -74,11 +74,11 @@ def test_auto_takes_what_is_published_and_raw_where_both_are(make_bench, capfd):
     bench = make_bench()
     compressed = bench.compressed_camera()
     bench.connect(compressed, jpeg_message())
-    _, datagram = bench.show(compressed, jpeg_message(stamp=(6, 0)))
+    _, datagram = bench.publish(compressed, jpeg_message(stamp=(6, 0)))
     assert datagram['udp_infer']['source'] == '/image_raw/compressed'
     raw = bench.camera()
-    bench.connect(raw, grey_image(stamp=(7, 0)))
-    _, datagram = bench.show(raw, grey_image(stamp=(7, 1)))
+    bench.connect(raw, gray_image(stamp=(7, 0)))
+    _, datagram = bench.publish(raw, gray_image(stamp=(7, 1)))
     assert datagram['udp_infer']['source'] == '/image_raw'
     offered = bench.node.stats.snapshot().offered
     compressed.publish(jpeg_message(stamp=(8, 0)))
@@ -93,11 +93,11 @@ def test_two_cameras_on_one_topic_are_warned_of_once(make_bench, capfd):
     bench = make_bench()
     cameras = [bench.camera(), bench.camera()]
     for camera in cameras:
-        bench.connect(camera, grey_image(frame_id='left'))
+        bench.connect(camera, gray_image(frame_id='left'))
     assert 'publishers on /image_raw' not in capfd.readouterr().err
     for i in range(3):
         for camera, frame_id in zip(cameras, ('left', 'right')):
-            bench.show(camera, grey_image(stamp=(6 + i, 0), frame_id=frame_id))
+            bench.publish(camera, gray_image(stamp=(6 + i, 0), frame_id=frame_id))
     errors = capfd.readouterr().err
     assert errors.count("2 publishers on /image_raw, with frame_id 'left' and 'right'") == 1
 
@@ -124,11 +124,11 @@ def test_a_publisher_that_is_killed_and_comes_back_with_another_qos_is_heard(
 def test_a_bag_that_loops_gets_new_ids_each_time_and_no_frame_is_too_old(make_bench):
     bench = make_bench(source__max_age_s=0.5)
     camera = bench.camera()
-    bench.connect(camera, grey_image(stamp=(99, 0)))
+    bench.connect(camera, gray_image(stamp=(99, 0)))
     ids = []
     for _ in range(3):
         for i in range(5):
-            message, _ = bench.show(camera, grey_image(stamp=(100, i * 100_000_000)))
+            message, _ = bench.publish(camera, gray_image(stamp=(100, i * 100_000_000)))
             ids.append([item.id for item in message.detections])
     loops = [ids[:5], ids[5:10], ids[10:]]
     assert [len({tuple(item) for item in loop}) for loop in loops] == [1, 1, 1]
@@ -143,8 +143,8 @@ def test_stamps_of_zero_of_the_future_or_of_a_recording_are_processed(
     bench = make_bench(source__max_age_s=0.2, use_sim_time=sim_time)
     camera = bench.camera()
     stamp = (0, 0) if offset_s is None else (int(time.time()) + offset_s, 0)
-    bench.connect(camera, grey_image(stamp=stamp))
-    message, datagram = bench.show(camera, grey_image(stamp=stamp))
+    bench.connect(camera, gray_image(stamp=stamp))
+    message, datagram = bench.publish(camera, gray_image(stamp=stamp))
     assert (message.header.stamp.sec, message.header.stamp.nanosec) == stamp
     assert bench.node.stats.dropped()['stale'] == 0
     assert all(value >= 0.0 for value in datagram['udp_infer']['latency_ms'].values())
@@ -156,21 +156,21 @@ def test_a_frame_that_is_too_old_is_dropped_and_counted(make_bench):
 
     def image(age_s):
         sec, nanosec = divmod(time.time_ns() - int(age_s * 1e9), 1_000_000_000)
-        return grey_image(stamp=(sec, nanosec))
+        return gray_image(stamp=(sec, nanosec))
     bench.connect(camera, image(0.0))
     camera.publish(image(2.0))
     bench.wait_until(lambda: bench.node.stats.dropped()['stale'] == 1)
-    _, datagram = bench.show(camera, image(0.0))
+    _, datagram = bench.publish(camera, image(0.0))
     assert datagram['udp_infer']['dropped']['stale'] == 1
 
 
 def test_no_more_frames_are_looked_at_than_are_wanted(make_bench):
     bench = make_bench(source__max_fps=5.0)
     camera = bench.camera()
-    bench.connect(camera, grey_image())
+    bench.connect(camera, gray_image())
     before = bench.node.stats.snapshot()
     for i in range(40):
-        camera.publish(grey_image(stamp=(6, i)))
+        camera.publish(gray_image(stamp=(6, i)))
         time.sleep(0.02)
     bench.settle()
     told = bench.node.stats.snapshot()

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 import queue
 import traceback
-from typing import Any, TypeVar
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rcl_interfaces.msg import SetParametersResult
-from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.callback_groups import CallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter as RosParameter
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 from udp_infer_ros.engine import Engine
@@ -29,11 +26,11 @@ from udp_infer_ros.errors import SourceError, UdpInferError
 from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.outputs.base import Output
 from udp_infer_ros.outputs.udp import UdpOutput
-from udp_infer_ros.ros import params
 from udp_infer_ros.ros.convert import health_to_ros
 from udp_infer_ros.ros.core_log import ros_log_handler
 from udp_infer_ros.ros.image_output import ImageOutput
-from udp_infer_ros.ros.tasks import in_background, Turn
+from udp_infer_ros.ros.parameter_server import ParameterServer
+from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
 from udp_infer_ros.ros.topic_output import TopicOutput
 from udp_infer_ros.ros.topic_source import TopicSource
 from udp_infer_ros.settings import Settings
@@ -44,7 +41,6 @@ from udp_infer_ros.stats import Stats
 POLL_PERIOD_S = 0.25
 DIAGNOSTICS_PERIOD_S = 1.0
 
-T = TypeVar('T')
 LifecycleCallback = Callable[['UdpInferNode', LifecycleState], TransitionCallbackReturn]
 
 
@@ -79,8 +75,8 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
 
     The executor's thread owns the node and the engine; use a SingleThreadedExecutor. What takes
     long (loading a model, opening or closing a source, looking up a host name) runs in a
-    background thread, while the executor serves other callbacks. `_transitions` and `_changes`
-    keep the order of the requests, so each answer is true when it is given.
+    background thread, while the executor serves other callbacks. `_transitions` and the turn of
+    the parameter server keep the order of the requests, so each answer is true when it is given.
 
     :param keywords: as for `rclpy.node.Node`.
     :raises SettingError: if a parameter has an invalid value.
@@ -93,13 +89,11 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         super().__init__('udp_infer', **keywords)
         ros_log_handler.attach(self.get_logger())
         try:
-            self.settings: Settings = params.declare(self)
+            self._parameters = ParameterServer(self, lambda: self._engine)
         except (UdpInferError, ParameterException):
             ros_log_handler.detach(self.get_logger())
             super().destroy_node()
             raise
-        for text in params.unknown(params.overrides(self)):
-            self.get_logger().warning(text)
         self.stats = Stats()
         self.finished: queue.SimpleQueue[int] = queue.SimpleQueue()
         """Receives the exit code when the process should end."""
@@ -112,23 +106,15 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         self._destroyed = False
         self._transitions = Turn(self)
         """Held by transitions and ~/enable."""
-        self._changes = Turn(self)
-        """Held by changes of parameters, and while a model loads, which may be needed to check."""
         self._outputs: list[Output] = []
         # Outcomes of background work, for the callbacks of rclpy, which are no coroutines.
         self._loaded: Callable[[], Engine] | None = None
         self._opened: Callable[[], Source | None] | None = None
-        self._checked: tuple[Settings, Callable[[], Callable[[], None]]] | None = None
         self._part_names: tuple[str, ...] = ('model',)
         self._serve()
 
     def _serve(self) -> None:
-        self.add_on_set_parameters_callback(self._on_set_parameters)
-        if hasattr(self, 'add_pre_set_parameters_callback'):  # Not in Humble.
-            self.add_pre_set_parameters_callback(params.normalized)
-        self._change_state = self._replace_callback('change_state', self._on_change_state)
-        self._replace_callback('set_parameters', self._on_set_parameters_request)
-        self._replace_callback('set_parameters_atomically', self._on_set_atomically_request)
+        self._change_state = replace_callback(self, 'change_state', self._on_change_state)
         self.create_service(SetBool, '~/enable', self._on_enable)
         self.create_service(Trigger, '~/reset_tracker', self._on_reset_tracker)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -142,15 +128,10 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         """Return the group of all callbacks of this node."""
         return self._group
 
-    def _replace_callback(self, name: str, callback: Any) -> Any:
-        """
-        Serve a service of rclpy with a coroutine of this node.
-
-        :return: the callback before.
-        """
-        [service] = [item for item in self.services if item.srv_name.endswith(f'/{name}')]
-        before, service.callback = service.callback, callback
-        return before
+    @property
+    def settings(self) -> Settings:
+        """Return the parameters as the engine uses them, or will when it is configured."""
+        return self._parameters.settings
 
     async def bring_up(self) -> bool:
         """
@@ -176,12 +157,12 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         async with self._transitions:
             try:
                 if goal == 'configure' and self._engine is None and not self._finalized:
-                    async with self._changes:
+                    async with self._parameters.changes:
                         self._outputs = self._make_outputs()
-                        self._loaded = await self._outcome(self._load)
+                        self._loaded = await outcome_of(in_background(self, self._load))
                         return self._change_state(request, response)
                 if goal == 'activate' and self._engine is not None and not self._active:
-                    self._opened = await self._open()
+                    self._opened = await outcome_of(self._open())
                 elif goal in ('deactivate', 'shutdown') and self._active:
                     await self._stop()
                 return self._change_state(request, response)
@@ -285,42 +266,29 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         source.open()
         return source
 
-    async def _open(self) -> Callable[[], Source | None]:
+    async def _open(self) -> Source | None:
         """
-        Open the source in the background, unless the node is disabled.
+        Open the source in the background.
 
-        :return: a function that returns the source, None if opening was aborted, or raises.
+        :return: the source; None if the node is disabled, or opening was aborted.
+        :raises SourceError: if it cannot be opened.
         """
         if not self._enabled:
-            return lambda: None
-        try:
-            source = self._opening = self._make_source()
-        except UdpInferError as error:
-            return partial(_raise, error)
-        outcome = await self._outcome(source.open)
+            return None
+        source = self._opening = self._make_source()
+        outcome = await outcome_of(in_background(self, source.open))
         aborted, self._opening = self._opening is None, None
         if aborted:
             source.stop(timeout_s=0.0)
-            return lambda: None
-
-        def opened() -> Source:
-            outcome()
-            return source
-        return opened
+            return None
+        outcome()
+        return source
 
     def _abort_opening(self) -> None:
         """Do not wait for a source that is to be closed at once."""
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.stop(timeout_s=0.0)
-
-    async def _outcome(self, function: Callable[[], T]) -> Callable[[], T]:
-        """Run a function in the background; return one that returns or raises its outcome."""
-        try:
-            result = await in_background(self, function)
-        except Exception as error:
-            return partial(_raise, error)
-        return lambda: result
 
     def _start(self, engine: Engine, source: Source) -> None:
         self._idle = False
@@ -338,58 +306,6 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
-
-    # Parameters.
-
-    async def _on_set_parameters_request(
-        self, request: SetParameters.Request, response: SetParameters.Response,
-    ) -> SetParameters.Response:
-        async with self._changes:
-            for message in request.parameters:
-                response.results.append(await self._set([message]))
-        return response
-
-    async def _on_set_atomically_request(
-        self, request: SetParametersAtomically.Request,
-        response: SetParametersAtomically.Response,
-    ) -> SetParametersAtomically.Response:
-        async with self._changes:
-            response.result = await self._set(request.parameters)
-        return response
-
-    async def _set(self, messages: Any) -> SetParametersResult:
-        """Check a change in the background, then have rclpy set the parameters."""
-        parameters = [RosParameter.from_parameter_msg(message) for message in messages]
-        try:
-            settings = self._changed(parameters)
-            if self._engine is not None and settings != self.settings:
-                prepare = partial(self._engine.prepare, settings)
-                self._checked = settings, await self._outcome(prepare)
-            return self.set_parameters_atomically(parameters)
-        except (UdpInferError, ParameterException) as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        finally:
-            self._checked = None
-
-    def _on_set_parameters(self, parameters: list[RosParameter]) -> SetParametersResult:
-        """Accept or refuse a change; an accepted one is applied between two frames, at once."""
-        try:
-            settings = self._changed(parameters)
-            if self._engine is not None and settings != self.settings:
-                checked = self._checked
-                commit = checked[1]() if checked and checked[0] == settings else (
-                    self._engine.prepare(settings))
-                commit()
-            self.settings = settings
-        except UdpInferError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
-
-    def _changed(self, parameters: list[RosParameter]) -> Settings:
-        settings = params.changed(self.settings, parameters)
-        if self._engine is not None:
-            params.refuse_changes(self.settings, settings)
-        return settings
 
     # Services and timers.
 
@@ -418,7 +334,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
             return response
 
     async def _reopen(self, engine: Engine) -> None:
-        source = (await self._open())()
+        source = await self._open()
         if source is None:
             raise SourceError('~/enable', False, 'was requested while the source was opening')
         try:
@@ -482,7 +398,3 @@ def _with_state(part: PartHealth, state: str) -> PartHealth:
     if part.level == Level.OK and state not in ('active', 'idle'):
         message = f'{state}: {message}'
     return replace(part, message=message, values={'state': state, **part.values})
-
-
-def _raise(error: Exception) -> Any:
-    raise error

@@ -10,7 +10,8 @@ of the objects here, the executor's thread serves other callbacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 import threading
 from types import TracebackType
 from typing import Any, TypeVar
@@ -41,6 +42,19 @@ async def in_background(node: Node, function: Callable[[], T]) -> T:
     if error is not None:
         raise error
     return result  # type: ignore[no-any-return]
+
+
+async def outcome_of(work: Awaitable[T]) -> Callable[[], T]:
+    """Await work; return a function that returns its result, or raises its error."""
+    try:
+        result = await work
+    except Exception as error:
+        return partial(_raise, error)
+    return lambda: result
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 def wake(node: Node) -> None:
@@ -80,3 +94,15 @@ class Turn:
             self._last = None
         held.set_result(None)
         wake(self._node)
+
+
+def replace_callback(node: Node, name: str, callback: Any) -> Any:
+    """
+    Serve a service that rclpy created with another callback, which may be a coroutine.
+
+    :param name: last part of the name of the service, e.g. `change_state`.
+    :return: the callback before.
+    """
+    [service] = [item for item in node.services if item.srv_name.endswith(f'/{name}')]
+    before, service.callback = service.callback, callback
+    return before

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The parameters of the node, and their changes while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+from udp_infer_ros.engine import Engine
+from udp_infer_ros.errors import UdpInferError
+from udp_infer_ros.ros import params
+from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
+from udp_infer_ros.settings import Settings
+
+
+class ParameterServer:
+    """
+    Declares the parameters of the node, and checks and applies changes.
+
+    A change is checked in the background, because host names may be looked up, and is then
+    applied to the engine between two frames. Changes have effect in the order in which they are
+    requested. Everything else runs in the executor's thread.
+
+    :param node: the node.
+    :param engine: returns its engine; None while it is unconfigured.
+    :raises SettingError: if a parameter has an invalid value.
+    """
+
+    def __init__(self, node: Node, engine: Callable[[], Engine | None]) -> None:
+        self._node = node
+        self._engine = engine
+        self.settings: Settings = params.declare(node)
+        self.changes = Turn(node)
+        """Held by each change, and while a model loads, which may be needed to check one."""
+        self._checked: tuple[Settings, Callable[[], Callable[[], None]]] | None = None
+        for text in params.unknown(params.overrides(node)):
+            node.get_logger().warning(text)
+        node.add_on_set_parameters_callback(self._on_set_parameters)
+        if hasattr(node, 'add_pre_set_parameters_callback'):  # Not in Humble.
+            node.add_pre_set_parameters_callback(params.normalized)
+        replace_callback(node, 'set_parameters', self._on_request)
+        replace_callback(node, 'set_parameters_atomically', self._on_atomic_request)
+
+    async def _on_request(
+        self, request: SetParameters.Request, response: SetParameters.Response,
+    ) -> SetParameters.Response:
+        async with self.changes:
+            for message in request.parameters:
+                response.results.append(await self._set([message]))
+        return response
+
+    async def _on_atomic_request(
+        self, request: SetParametersAtomically.Request,
+        response: SetParametersAtomically.Response,
+    ) -> SetParametersAtomically.Response:
+        async with self.changes:
+            response.result = await self._set(request.parameters)
+        return response
+
+    async def _set(self, messages: Any) -> SetParametersResult:
+        """Check a change in the background, then let rclpy set the parameters."""
+        parameters = [RosParameter.from_parameter_msg(message) for message in messages]
+        try:
+            settings, engine = self._changed(parameters), self._engine()
+            if engine is not None and settings != self.settings:
+                check = in_background(self._node, partial(engine.prepare, settings))
+                self._checked = settings, await outcome_of(check)
+            return self._node.set_parameters_atomically(parameters)
+        except (UdpInferError, ParameterException) as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        finally:
+            self._checked = None
+
+    def _on_set_parameters(self, parameters: list[RosParameter]) -> SetParametersResult:
+        """Accept or refuse a change; an accepted one is applied between two frames."""
+        try:
+            settings, engine = self._changed(parameters), self._engine()
+            if engine is not None and settings != self.settings:
+                checked = self._checked
+                commit = checked[1]() if checked and checked[0] == settings else (
+                    engine.prepare(settings))
+                commit()
+            self.settings = settings
+        except UdpInferError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _changed(self, parameters: list[RosParameter]) -> Settings:
+        settings = params.changed(self.settings, parameters)
+        if self._engine() is not None:
+            params.refuse_changes(self.settings, settings)
+        return settings
