@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Tests of the core: in a lane of `make test` they run as if there were no ROS.
+Tests of the core: `make test` runs them once as if ROS were not installed.
 
-UDP_INFER_WITHOUT_ROS says so; then importing rclpy, cv_bridge or launch fails, as it does on a
-machine that has none.
+With UDP_INFER_WITHOUT_ROS set, importing rclpy, cv_bridge or launch fails.
 """
 
 import os

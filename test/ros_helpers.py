@@ -131,12 +131,12 @@ class Bench:
         """Create a publisher of compressed images."""
         return self.camera('/image_raw/compressed', kind=CompressedImage, **keywords)
 
-    def wait_until(self, condition, timeout_s=10.0, because=''):
+    def wait_until(self, condition, timeout_s=10.0, because='', period_s=0.01):
         """Wait until a condition holds, or fail."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline_s, f'{because or condition} did not come true'
-            time.sleep(0.01)
+            time.sleep(period_s)
 
     def connect(self, camera, message):
         """Publish until the first frame has been processed, then discard what was received."""
@@ -193,7 +193,9 @@ class Bench:
             for name, value in values.items()])
 
     def close(self):
-        """Destroy everything."""
+        """Destroy everything; a second call does nothing."""
+        if not self._spinning:
+            return
         self._spinning = False
         for thread in self._threads:
             thread.join(10.0)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Tests at the edge to ROS: they run where rclpy is, and are left out where it is not.
+Tests of the ROS interface: they run where rclpy is installed, and are not collected elsewhere.
 
-In a lane of `make test` rclpy must be there (UDP_INFER_ROS_LANE says so), and nothing may be
-skipped: a broken environment would otherwise look like a green one.
+In a lane of `make test`, which sets UDP_INFER_ROS_LANE, rclpy must be installed and a skipped
+test fails, so that a broken environment is not reported as success.
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ collect_ignore_glob = [] if LANE or importlib.util.find_spec('rclpy') else ['tes
 
 @pytest.fixture
 def make_bench(model):
-    """Make benches with a node under test; two underscores in a parameter's name are a dot."""
+    """Return a function that starts a node under test; two underscores stand for a dot."""
     from ros_helpers import Bench
     benches = []
 
@@ -35,22 +35,22 @@ def make_bench(model):
 
 
 def fail_a_skip(report):
-    """Turn a report of something skipped into one of something failed, in a lane."""
+    """Turn a report of a skip into one of a failure, in a lane."""
     if LANE and report.skipped and not hasattr(report, 'wasxfail'):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = 'failed'
-        report.longrepr = f'in the {LANE} lane nothing may be skipped: {reason}'
+        report.longrepr = f'no test may be skipped in the {LANE} lane: {reason}'
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """Watch the tests of this folder."""
+    """Check the tests of this folder."""
     outcome = yield
     fail_a_skip(outcome.get_result())
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_make_collect_report(collector):
-    """Watch its modules: one may skip itself as a whole."""
+    """Check its modules: one may skip itself as a whole."""
     outcome = yield
     fail_a_skip(outcome.get_result())

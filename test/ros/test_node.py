@@ -15,7 +15,6 @@ from lifecycle_msgs.srv import ChangeState
 import numpy as np
 import pytest
 from rcl_interfaces.msg import ParameterType
-from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_helpers import gray_image, LATCHED
 from sensor_msgs.msg import CompressedImage
@@ -322,8 +321,7 @@ def test_inactive_it_says_nothing_and_active_again_it_goes_on(make_bench):
 
 def test_a_second_life_after_cleanup_is_like_the_first(make_bench):
     bench = make_bench()
-    for trigger in ('deactivate', 'cleanup', 'configure', 'activate'):
-        assert getattr(bench.node, f'trigger_{trigger}')() == TransitionCallbackReturn.SUCCESS
+    assert bench.transition('deactivate', 'cleanup', 'configure', 'activate')
     camera = bench.camera()
     bench.connect(camera, gray_image())
     message, _ = bench.publish(camera, gray_image(stamp=(6, 0)))
@@ -333,7 +331,7 @@ def test_a_second_life_after_cleanup_is_like_the_first(make_bench):
 def test_a_transition_that_fails_says_why_and_can_be_tried_again(make_bench, model, capfd):
     os.rename(model, model + '.away')
     bench = make_bench(start=False)
-    assert bench.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert not bench.transition('configure')
     assert 'must be a bundled model or the path of an ONNX file' in capfd.readouterr().err
     os.rename(model + '.away', model)
     assert bench.bring_up()
@@ -342,23 +340,25 @@ def test_a_transition_that_fails_says_why_and_can_be_tried_again(make_bench, mod
 def test_an_unexpected_exception_in_a_transition_is_logged_with_its_traceback(
         make_bench, monkeypatch, capfd):
     bench = make_bench(start=False)
-    monkeypatch.setattr('udp_infer_ros.ros.node.Detector', None)
-    assert bench.node.trigger_configure() == TransitionCallbackReturn.ERROR
+    monkeypatch.setattr('udp_infer_ros.engine.Detector', None)
+    assert not bench.transition('configure')
     errors = capfd.readouterr().err
     assert 'on_configure failed:' in errors and "AttributeError: 'NoneType'" in errors
     monkeypatch.undo()
     assert bench.bring_up(), 'it can be configured again'
 
 
-def test_nothing_is_left_when_the_node_is_gone(make_bench):
-    def counted():
+def test_a_destroyed_node_leaves_no_threads_or_file_descriptors(make_bench):
+    def count():
         return threading.active_count(), len(os.listdir('/proc/self/fd'))
-    for _ in range(2):  # What the libraries open once and keep is open after the first.
+    counts = []
+    for _ in range(3):  # The first one opens what libraries keep open.
         bench = make_bench()
         camera = bench.camera()
         bench.connect(camera, gray_image())
         workers = [thread.name for thread in threading.enumerate() if 'worker' in thread.name]
         assert workers == ['udp_infer worker']
-        bench.node.stop()
-        bench.node.free()
+        bench.close()
         assert not any('udp_infer' in thread.name for thread in threading.enumerate())
+        counts.append(count())
+    assert counts[1] == counts[2]

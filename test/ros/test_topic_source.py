@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
 
 import cv2
@@ -18,11 +17,11 @@ import pytest
 from ros_helpers import Bench, gray_image, make_image
 from sensor_msgs.msg import CompressedImage
 from udp_infer_ros.ros import convert
-from udp_infer_ros.ros.topic_source import TopicSource
-from udp_infer_ros.runner import Runner
+from udp_infer_ros.ros.topic_source import MESSAGES, TopicSource
 from udp_infer_ros.settings import SourceSettings
-from udp_infer_ros.sources.slot import FrameSlot
+from udp_infer_ros.sources.intake import Intake
 from udp_infer_ros.stats import Stats
+from udp_infer_ros.worker import Worker
 
 pytestmark = pytest.mark.timeout(90)
 BOXES = [(10, 20, 30, 40, 0.9, 1)]
@@ -48,11 +47,11 @@ while True:
 def make_bench(tmp_path):
     benches = []
 
-    def make(**values):
+    def make(start=True, **values):
         model = write_model(tmp_path / 'm.onnx', yolo_table(BOXES, 3))
         given = {'model.id': str(model), 'model.threads': 1}
         given.update({name.replace('__', '.'): value for name, value in values.items()})
-        benches.append(Bench(given))
+        benches.append(Bench(given, start=start))
         return benches[-1]
     yield make
     for bench in benches:
@@ -195,6 +194,7 @@ def test_a_password_is_in_no_parameter_that_others_can_read():
 PARAMETERS = """
 import sys
 import rclpy
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from udp_infer_ros.ros.node import UdpInferNode
 rclpy.init()
@@ -202,7 +202,8 @@ node = UdpInferNode(parameter_overrides=[
     Parameter('source.uri', value='rtsp://me:hidden@127.0.0.1:9/1'),
     Parameter('udp.targets', value=['127.0.0.1:9'])])
 print(node.get_parameter('source.uri').value)
-assert not node.bring_up()
+assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
 node.destroy_node()
 """
 
@@ -253,8 +254,8 @@ def spoiled_picture(dice):
     return message
 
 
-class Seen:
-    """A pipeline that looks at every pixel."""
+class PixelPipeline:
+    """A pipeline that reads every pixel and finds nothing."""
 
     def __init__(self, stats):
         self.stats = stats
@@ -262,32 +263,33 @@ class Seen:
     def process(self, frame):
         """Count the frame."""
         assert frame.image.sum() >= 0
-        self.stats.processed({'total': 1.0})
+        self.stats.count_processed({'total': 1.0})
 
 
 @pytest.mark.parametrize('transport, spoil', [
     ('raw', spoiled_image), ('compressed', spoiled_picture)])
-def test_every_mutated_message_is_counted_and_none_ends_the_worker(
-        make_bench, transport, spoil, caplog):
+def test_every_mutated_message_is_counted_and_none_ends_the_worker(make_bench, transport, spoil):
     count = int(os.environ.get('UDP_INFER_FUZZ', '1000'))
-    bench = make_bench()
+    bench = make_bench(start=False)
+    kind, _ = MESSAGES[transport]
     stats = Stats()
-    slot = FrameSlot(stats, wait=True)
-    source = TopicSource(
-        bench.node, SourceSettings(transport=transport), slot, stats, time.time_ns)
-    decode = {'raw': convert.image_from_ros,
-              'compressed': convert.image_from_ros_compressed}[transport]
-    runner = Runner(slot, Seen(stats), (), stats)
-    runner.start()
+    intake = Intake(SourceSettings(), stats, now_ns=time.time_ns)
+    source = TopicSource(bench.node, SourceSettings(transport=transport))
+    worker = Worker(intake, PixelPipeline(stats), (), stats)
+    worker.start()
+    source.start(intake)
+    camera = bench.camera(source.topic, kind=kind)
+    bench.wait_until(lambda: bench.node.count_publishers(source.topic))
+    bench.wait_until(lambda: camera.publish(kind()) or stats.offered > 0)
     dice = random.Random(2026)
-    threads = threading.active_count()
     for _ in range(count):
-        source._take('/image_raw', decode, spoil(dice))
-    assert runner.stop(30.0)
-    told = stats.snapshot()
-    assert told.offered == count == told.processed + sum(told.dropped.values())
-    assert told.processed > count // 20
+        before = stats.offered
+        camera.publish(spoil(dice))
+        bench.wait_until(lambda: stats.offered > before, period_s=0.0005)
+    assert source.stop() and worker.stop(30.0)
+    now = stats.snapshot()
+    assert now.offered == now.processed + sum(now.dropped.values()) >= count
+    assert now.processed > count // 20
     cause = 'bad_message' if transport == 'raw' else 'decode_error'
-    assert told.dropped[cause] > count // 20 and told.dropped['inference_error'] == 0
-    assert threading.active_count() == threads - 1
-    assert told.last_error.startswith('frame skipped: ')
+    assert now.dropped[cause] > count // 20 and now.dropped['inference_error'] == 0
+    assert now.last_error.startswith('frame dropped: ')
