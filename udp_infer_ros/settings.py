@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 import math
-from typing import Any, get_args, get_origin, get_type_hints, Literal, TypeVar
+from typing import Any, cast, get_args, get_origin, get_type_hints, Literal, TypeVar
 
 from udp_infer_ros.errors import SettingError
 
@@ -440,7 +440,7 @@ def _walk(cls: type, prefix: str = '') -> Iterator[Parameter]:
         kind, items, choices = _type_of(hint)
         yield Parameter(
             name=prefix + item.name, kind=kind, items=items, choices=choices,
-            default=item.default, **item.metadata['declared'])
+            default=cast(Value, item.default), **item.metadata['declared'])
 
 
 def _type_of(hint: Any) -> tuple[type, type, tuple[str, ...]]:

@@ -263,7 +263,7 @@ def image_to_ros(image: BgrImage, header: RosHeader) -> RosImage:
         header=header, height=height, width=width, encoding='bgr8', step=width * 3)
     # The only way that no distribution converts element by element.
     data = array.array('B')
-    data.frombytes(memoryview(image).cast('B'))
+    data.frombytes(np.ascontiguousarray(image).data.cast('B'))
     message.data = data
     return message
 

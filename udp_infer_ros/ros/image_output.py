@@ -18,10 +18,13 @@ from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.outputs.annotate import Annotator
 from udp_infer_ros.outputs.base import Commit, nothing_to_commit
 from udp_infer_ros.ros.convert import (
-    annotations_to_foxglove, header_to_ros, image_to_ros, image_to_ros_compressed,
-    ImageAnnotations)
+    annotations_to_foxglove, header_to_ros, image_to_ros, image_to_ros_compressed)
 from udp_infer_ros.settings import AnnotateSettings, Settings
 from udp_infer_ros.sources.intake import RateLimiter
+try:
+    from foxglove_msgs.msg import ImageAnnotations
+except ImportError:
+    ImageAnnotations = None
 
 LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -71,7 +74,7 @@ class ImageOutput:
         """Draw one Result, if there are subscribers and `annotate.max_fps` allows it."""
         if not self._node.context.ok():
             return
-        if _has_subscribers(self._annotations):
+        if self._annotations is not None and _has_subscribers(self._annotations):
             self._annotations.publish(annotations_to_foxglove(result))
         raw, compressed = _has_subscribers(self._raw), _has_subscribers(self._compressed)
         if not (raw or compressed) or not self._rate_limiter.accepts(self._clock_s()):
@@ -100,4 +103,4 @@ class ImageOutput:
 
 
 def _has_subscribers(publisher: Any) -> bool:
-    return publisher is not None and publisher.get_subscription_count() > 0
+    return bool(publisher.get_subscription_count() > 0)

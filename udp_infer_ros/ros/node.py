@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import CallbackGroup, ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Header
@@ -59,7 +59,7 @@ def logged(callback: LifecycleCallback) -> LifecycleCallback:
     return wrapper
 
 
-class UdpInferNode(LifecycleNode):  # type: ignore[misc]
+class UdpInferNode(LifecycleNode):
     """
     Detects and tracks objects in images.
 
@@ -89,7 +89,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         super().__init__('udp_infer', **keywords)
         ros_log_handler.attach(self.get_logger())
         try:
-            self._parameters = ParameterServer(self, lambda: self._engine)
+            self._parameter_server = ParameterServer(self, lambda: self._engine)
         except (UdpInferError, ParameterException):
             ros_log_handler.detach(self.get_logger())
             super().destroy_node()
@@ -131,7 +131,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
     @property
     def settings(self) -> Settings:
         """Return the parameters as the engine uses them, or will when it is configured."""
-        return self._parameters.settings
+        return self._parameter_server.settings
 
     async def bring_up(self) -> bool:
         """
@@ -157,7 +157,7 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         async with self._transitions:
             try:
                 if goal == 'configure' and self._engine is None and not self._finalized:
-                    async with self._parameters.changes:
+                    async with self._parameter_server.changes:
                         self._outputs = self._make_outputs()
                         self._loaded = await outcome_of(in_background(self, self._load))
                         return self._change_state(request, response)
@@ -219,7 +219,11 @@ class UdpInferNode(LifecycleNode):  # type: ignore[misc]
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    on_error = on_cleanup
+    @logged
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything; the node is unconfigured then."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
 
     @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -79,7 +79,7 @@ class ParameterServer:
         finally:
             self._checked = None
 
-    def _on_set_parameters(self, parameters: list[RosParameter]) -> SetParametersResult:
+    def _on_set_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
         """Accept or refuse a change; an accepted one is applied between two frames."""
         try:
             settings, engine = self._changed(parameters), self._engine()
@@ -93,7 +93,7 @@ class ParameterServer:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _changed(self, parameters: list[RosParameter]) -> Settings:
+    def _changed(self, parameters: list[RosParameter[Any]]) -> Settings:
         settings = params.changed(self.settings, parameters)
         if self._engine() is not None:
             params.refuse_changes(self.settings, settings)

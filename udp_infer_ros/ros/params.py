@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
@@ -60,7 +61,7 @@ def unknown(given: Iterable[str]) -> list[str]:
         and not name.startswith(OTHER_PREFIXES)]
 
 
-def changed(settings: Settings, parameters: Iterable[RosParameter]) -> Settings:
+def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Settings:
     """
     Return the settings after a change.
 
@@ -92,7 +93,7 @@ def refuse_changes(before: Settings, after: Settings) -> None:
                 'deactivate, cleanup, set it, then configure and activate')
 
 
-def normalized(parameters: Iterable[RosParameter]) -> list[RosParameter]:
+def normalized(parameters: Iterable[RosParameter[Any]]) -> list[RosParameter[Any]]:
     """
     Convert values to the types of the parameters, e.g. 1 to 1.0.
 
@@ -114,7 +115,7 @@ def _override(parameter: Parameter, value: object) -> object:
     return value
 
 
-def _to_ros(name: str, value: Value) -> RosParameter:
+def _to_ros(name: str, value: Value) -> RosParameter[Any]:
     parameter = PARAMETERS[name]
     if not isinstance(value, tuple):
         return RosParameter(name, value=value)

@@ -29,7 +29,7 @@ async def in_background(node: Node, function: Callable[[], T]) -> T:
     :param node: the node whose executor runs the calling task.
     :raises Exception: whatever the function raises.
     """
-    future: Any = Future(executor=node.executor)
+    future = _future(node)
 
     def run() -> None:
         try:
@@ -57,6 +57,10 @@ def _raise(error: Exception) -> Any:
     raise error
 
 
+def _future(node: Node | None = None) -> Any:
+    return Future(executor=node.executor if node else None)
+
+
 def wake(node: Node) -> None:
     """Make the executor of a node check its tasks."""
     executor = node.executor
@@ -79,8 +83,8 @@ class Turn:
         self._held: Any = None
 
     async def __aenter__(self) -> None:
-        before, mine = self._last, Future()
-        self._last = mine
+        before = self._last
+        mine = self._last = _future()
         if before is not None:
             await before
         self._held = mine
