@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Every parameter once: bad values are refused in words, and all lists of parameters agree."""
+"""Every parameter is declared once: bad values are refused, and all lists of parameters agree."""
 
 from dataclasses import replace
 import importlib.util
@@ -32,11 +32,21 @@ ROOT = Path(__file__).resolve().parent.parent
     ('track.low_threshold', 0.5,
      'must not be above track.high_threshold, which is 0.4; set both'),
     ('source.policy', 'every',
-     'needs a source.uri, because a topic does not wait; use latest or auto, or open the file or '
+     'needs source.uri, because a topic does not wait; use latest or auto, or open the file or '
      'device with source.uri'),
-    ('detect.confidnce', 0.5, 'no such parameter; did you mean detect.confidence?'),
+    ('source.fourcc', 'MJPEG', 'must be four letters, e.g. MJPG or YUYV'),
+    ('source.width', 640,
+     'must be set together with source.height, which is 0; set both or neither'),
+    ('model.mean', [1.0, 2.0],
+     'must be three numbers, for model.std above 0; give one for each channel, for pixels from '
+     '0 to 255'),
+    ('model.std', [1.0, 0.0, 1.0],
+     'must be three numbers, for model.std above 0; give one for each channel, for pixels from '
+     '0 to 255'),
+    ('track.type', 'bytetracker', 'must be one of bytetrack, none; did you mean bytetrack?'),
+    ('detect.confidnce', 0.5, 'is not a parameter; did you mean detect.confidence?'),
 ])
-def test_a_bad_value_is_refused_with_its_name_the_rule_and_what_to_do(name, value, text):
+def test_an_invalid_value_is_refused_with_its_name_the_rule_and_what_to_do(name, value, text):
     with pytest.raises(SettingError) as caught:
         Settings().with_values({name: value})
     assert str(caught.value) == f'{name} = {value!r}: {text}'
@@ -50,7 +60,7 @@ def test_a_bad_value_is_refused_with_its_name_the_rule_and_what_to_do(name, valu
     ('detect.classes', [], ()),
     ('detect.classes', [''], ()),
 ])
-def test_what_the_reader_meant_is_accepted(name, value, accepted):
+def test_a_value_of_another_yaml_type_is_accepted_where_its_meaning_is_clear(name, value, accepted):
     flat = Settings().with_values({name: value}).flat()
     assert flat[name] == accepted and type(flat[name]) is type(accepted)
 
@@ -62,10 +72,29 @@ def test_a_refused_change_changes_nothing():
     assert settings == Settings()
 
 
-def test_a_change_of_two_values_is_judged_together():
+def test_values_that_depend_on_each_other_can_be_changed_together():
     changed = Settings().with_values({'track.low_threshold': 0.5, 'track.high_threshold': 0.6})
     assert changed.track == replace(
         Settings().track, low_threshold=0.5, high_threshold=0.6)
+
+
+def test_types_and_choices_are_those_of_the_annotations():
+    payload, mean, targets = (
+        PARAMETERS[name] for name in ('udp.payload', 'model.mean', 'udp.targets'))
+    assert (payload.kind, payload.choices) == (str, ('full', 'roboflow'))
+    assert (mean.kind, mean.items) == (tuple, float)
+    assert (targets.kind, targets.items) == (tuple, str)
+    assert PARAMETERS['model.resize'].choices == (
+        'auto', 'letterbox', 'letterbox_top_left', 'stretch')
+
+
+def test_thresholds_and_outputs_change_live_and_source_and_model_when_configured():
+    by_change = {}
+    for name, parameter in PARAMETERS.items():
+        by_change.setdefault(parameter.change, set()).add(name.partition('.')[0])
+    assert by_change == {
+        'live': {'detect', 'track', 'publish', 'annotate', 'udp'},
+        'configure': {'source', 'model', 'track'}, 'start': {'autostart'}}
 
 
 def test_flat_values_make_the_same_settings_again():
@@ -73,12 +102,12 @@ def test_flat_values_make_the_same_settings_again():
     assert Settings().with_values(settings.flat()) == settings
 
 
-def test_the_defaults_are_allowed_by_their_own_rules():
+def test_every_default_is_valid():
     for parameter in PARAMETERS.values():
         assert parameter.check(parameter.default) == parameter.default
 
 
-def test_every_parameter_says_what_it_does_in_sentences():
+def test_every_parameter_is_described_in_sentences():
     for name, parameter in PARAMETERS.items():
         assert parameter.meaning.endswith('.'), name
 
@@ -96,7 +125,7 @@ def test_the_yaml_file_lists_every_parameter_with_its_default():
     assert list(listed) == list(PARAMETERS)
 
 
-def test_the_yaml_file_and_the_readme_are_what_the_settings_say():
+def test_the_yaml_file_and_the_readme_are_generated_from_the_settings():
     spec = importlib.util.spec_from_file_location('write_docs', ROOT / 'dev' / 'write_docs.py')
     docs = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(docs)
