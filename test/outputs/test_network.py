@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Broadcast and multicast between hosts of their own: network namespaces joined by a bridge."""
+"""Broadcast and multicast between three hosts: network namespaces joined by a bridge."""
 
 import os
 from pathlib import Path
@@ -20,20 +20,19 @@ import logging, sys, time
 sys.path[:0] = sys.argv[1].split(':')
 import numpy as np
 from helpers import make_result
-from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput
-from udp_infer_ros.settings import UdpSettings
-from udp_infer_ros.stats import Stats
+from udp_infer_ros.outputs.udp import UdpOutput
+from udp_infer_ros.settings import Settings
 logging.basicConfig(stream=sys.stdout, format='%(message)s')
 targets, seconds = sys.argv[2].split(','), float(sys.argv[3])
-settings = UdpSettings(targets=tuple(targets), interface=sys.argv[4])
-stats = Stats()
-output = UdpOutput(settings, resolve_targets(targets), stats)
+settings = Settings().with_values({'udp.targets': targets, 'udp.interface': sys.argv[4]})
+output = UdpOutput()
+output.prepare(settings, previous=None, model=None)()
 image = np.zeros((480, 640, 3), dtype=np.uint8)
 for seq in range(1, int(seconds * 50)):
-    output.tell(make_result(3, seq=seq), image)
+    output.write(make_result(3, seq=seq), image)
     time.sleep(0.02)
-told = stats.snapshot()
-print('sent', sum(told.sent.values()), 'refused', sum(told.errors.values()))
+values = output.health().values
+print('refused', sum(values[f'errors {target}'] for target in targets))
 """
 
 
@@ -58,7 +57,7 @@ class Network:
             self.inside(host, 'ip', 'link', 'set', 'lo', 'up')
 
     def run(self, *command):
-        """Run a command, which must work."""
+        """Run a command; fail if it fails."""
         subprocess.run(command, check=True, capture_output=True, timeout=20)
 
     def inside(self, host, *command):
@@ -84,7 +83,7 @@ class Network:
                           str(seconds), interface)
 
     def close(self):
-        """Take it all away."""
+        """Kill the processes and delete the hosts."""
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
@@ -98,19 +97,19 @@ def possible():
     probe = f'udpinferprobe{os.getpid()}'
     if not shutil.which('ip') or subprocess.run(
             ['ip', 'netns', 'add', probe], capture_output=True).returncode:
-        pytest.skip('this machine does not let a test make networks (root and iproute2 do)')
+        pytest.skip('this machine does not allow a test to create networks (needs root and iproute2)')
     subprocess.run(['ip', 'netns', 'delete', probe], check=True)
 
 
 @pytest.fixture
 def network(possible):
-    made = Network()
-    yield made
-    made.close()
+    network = Network()
+    yield network
+    network.close()
 
 
 def ends(process):
-    """Wait for a process; give its exit code and the number of lines that it printed."""
+    """Wait for a process; return its exit code and the lines that it printed."""
     out, errors = process.communicate(timeout=40)
     assert 'Traceback' not in errors, errors
     return process.returncode, out.splitlines()
@@ -120,51 +119,51 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 def test_a_broadcast_reaches_every_host_and_no_other_port(network):
-    hears = [network.listen('2'), network.listen('3')]
-    deaf = network.listen('3', '--port', str(PORT + 1))
+    listeners = [network.listen('2'), network.listen('3')]
+    other_port = network.listen('3', '--port', str(PORT + 1))
     time.sleep(0.7)
     ends(network.send(f'10.77.0.255:{PORT}'))
-    for listener in hears:
+    for listener in listeners:
         code, lines = ends(listener)
         assert code == 0 and len(lines) >= 45
-    assert ends(deaf)[0] == 1
+    assert ends(other_port)[0] == 1
 
 
 def test_a_multicast_reaches_the_hosts_that_joined_its_group_only(network):
     for host in '23':
         network.inside(host, 'ip', 'route', 'add', '239.0.0.0/8', 'dev', 'eth0')
-    hears = [
+    listeners = [
         network.listen(host, '--host', f'10.77.0.{host}', '--multicast', GROUP) for host in '23']
     other = network.listen('3', '--host', '10.77.0.3', '--multicast', '239.7.7.8')
     time.sleep(0.7)
     ends(network.send(f'{GROUP}:{PORT}', interface='eth0'))
-    for listener in hears:
+    for listener in listeners:
         code, lines = ends(listener)
         assert code == 0 and len(lines) >= 45
     assert ends(other)[0] == 1
 
 
-def test_a_multicast_over_ipv6_is_heard(network):
-    hears = network.listen('2', '--multicast', 'ff02::7:7%eth0', '--timeout', '5')
+def test_a_multicast_over_ipv6_is_received(network):
+    listener = network.listen('2', '--multicast', 'ff02::7:7%eth0', '--timeout', '5')
     time.sleep(2.5)  # Until the addresses are known to be unique.
     ends(network.send(f'[ff02::7:7]:{PORT}', interface='eth0'))
-    code, lines = ends(hears)
+    code, lines = ends(listener)
     assert code == 0 and len(lines) >= 45
 
 
-def test_service_resumes_by_itself_when_an_interface_comes_back(network):
-    hears = network.listen('2', '--json')
+def test_sending_resumes_automatically_when_an_interface_returns(network):
+    listener = network.listen('2', '--json')
     sender = network.send(f'10.77.0.255:{PORT},{GROUP}:{PORT}', seconds=4.0, interface='eth0')
     time.sleep(1.5)
     network.inside('1', 'ip', 'link', 'set', 'eth0', 'down')
     time.sleep(1.0)
     network.inside('1', 'ip', 'link', 'set', 'eth0', 'up')
-    _, told = ends(sender)
-    _, lines = ends(hears)
+    _, printed = ends(sender)
+    _, lines = ends(listener)
     numbers = [int(line.split('"seq":')[1].split(',')[0]) for line in lines]
     gaps = [later - earlier for earlier, later in zip(numbers, numbers[1:])]
-    assert max(gaps) > 20, 'the interface was away'
-    assert numbers[-1] > 150, 'and what came after it was heard'
-    refused = int(told[-1].split()[-1])
+    assert max(gaps) > 20, 'the interface was down'
+    assert numbers[-1] > 150, 'datagrams sent after that were received'
+    refused = int(printed[-1].split()[-1])
     assert refused > 20
-    assert sum('was not sent' in line for line in told) == 2, 'one warning for each target'
+    assert sum('was not sent' in line for line in printed) == 2, 'one warning for each target'

@@ -203,10 +203,10 @@ class UdpOutput:
             self._warnings.warning(
                 log, target.text, 'udp.targets: a datagram of %d bytes to %s was not sent: %s',
                 len(datagram), target.text, error)
-            if not isinstance(error, BlockingIOError) and target.family in self._sockets:
-                # If an interface disappears and returns, an open socket still refers to the old
-                # one; reopen it.
-                self._sockets.pop(target.family).close()
+            if self._settings.interface and not isinstance(error, BlockingIOError):
+                # If that interface disappears and returns, an open socket still refers to the
+                # old one; reopen it.
+                self._close_sockets()
         else:
             with self._lock:
                 self._sent[target.text] += 1
