@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The example receivers, run against a live sender."""
+"""The example receivers print what UdpOutput sends."""
 
 from pathlib import Path
 import shutil
@@ -14,9 +14,8 @@ import time
 from helpers import make_result
 import numpy as np
 import pytest
-from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput
-from udp_infer_ros.settings import UdpSettings
-from udp_infer_ros.stats import Stats
+from udp_infer_ros.outputs.udp import UdpOutput
+from udp_infer_ros.settings import Settings
 
 EXAMPLES = Path(__file__).resolve().parents[2] / 'examples'
 
@@ -36,8 +35,10 @@ def test_a_receiver_of_twenty_lines_prints_what_is_sent(name, interpreter, paylo
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [interpreter, str(EXAMPLES / name), str(port)], stdout=subprocess.PIPE, text=True)
-    settings = UdpSettings(targets=(f'127.0.0.1:{port}',), payload=payload)
-    output = UdpOutput(settings, resolve_targets(settings.targets), Stats())
+    output = UdpOutput()
+    output.prepare(
+        Settings().with_values({'udp.targets': [f'127.0.0.1:{port}'], 'udp.payload': payload}),
+        previous=None, model=None)()
     result = make_result(2)
     deadline_s = time.monotonic() + 20
     try:
@@ -45,7 +46,7 @@ def test_a_receiver_of_twenty_lines_prints_what_is_sent(name, interpreter, paylo
 
         def send():
             while not sending.wait(0.05) and time.monotonic() < deadline_s:
-                output.tell(result, np.zeros((480, 640, 3), dtype=np.uint8))
+                output.write(result, np.zeros((480, 640, 3), dtype=np.uint8))
         sender = threading.Thread(target=send)
         sender.start()
         lines = [process.stdout.readline().split() for _ in range(2)]

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Pictures show what was found and leave the original alone."""
+"""Detections are drawn into a copy of the image."""
 
 from helpers import make_detections
 import numpy as np
@@ -18,7 +18,7 @@ def test_boxes_are_drawn_into_a_copy():
         assert (scene[(y1 + y2) // 2, x1 - 1:x1 + 2] != 90).any(), 'the left edge of a box'
 
 
-def test_an_empty_scene_is_the_image():
+def test_without_detections_the_drawing_is_the_image():
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     assert (Annotator().draw(image, make_detections(0)) == image).all()
 
@@ -32,3 +32,17 @@ def test_an_object_that_moves_leaves_a_trail():
     found.xyxy[0] = (300, 100, 320, 120)
     scene = annotator.draw(image, found)
     assert scene[105:115, 100:250].any()
+
+
+def test_an_object_without_a_track_and_a_drawing_without_trails_have_no_trail():
+    found = make_detections(2)
+    found.xyxy[:] = (10, 100, 30, 120), (10, 300, 30, 320)
+    moved = make_detections(2)
+    moved.xyxy[:] = (300, 100, 320, 120), (300, 300, 320, 320)
+    image = np.zeros((480, 640, 3), dtype=np.uint8)
+    for trails, has_trail in ((True, True), (False, False)):
+        annotator = Annotator()
+        annotator.draw(image, found, trails=trails)
+        scene = annotator.draw(image, moved, trails=trails)
+        assert scene[105:115, 100:250].any() == has_trail, 'track id 1'
+        assert not scene[305:315, 100:250].any(), 'no track'
