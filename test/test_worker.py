@@ -1,160 +1,205 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The worker survives what a frame, a model or an output does to it."""
+"""The worker keeps the order, and continues after the error of a frame, a model or an output."""
 
 import threading
+import time
 
 from helpers import make_frame, make_result
 import pytest
 from udp_infer_ros.errors import DecodeError, FrameError
-from udp_infer_ros.runner import Runner
-from udp_infer_ros.sources.slot import FrameSlot
+from udp_infer_ros.settings import SourceSettings
+from udp_infer_ros.sources.intake import Intake, RawFrame
 from udp_infer_ros.stats import Stats
+from udp_infer_ros.worker import Worker
 
 pytestmark = pytest.mark.timeout(20)
+IMAGE = make_frame().image
 
 
-class Pipeline:
-    """Gives results; fails on the frames with these numbers."""
+class FakePipeline:
+    """Returns results; raises on the frames with these numbers."""
 
     def __init__(self, fails_on=()):
         self.fails_on = fails_on
-        self.seen = []
+        self.processed = []
 
     def process(self, frame):
-        self.seen.append(frame.info.index)
+        self.processed.append(frame.info.index)
         if frame.info.index in self.fails_on:
             raise RuntimeError('the model failed')
         return make_result(seq=frame.info.index + 1)
 
 
-class Output:
-    """Remembers what it was told, or fails."""
+class HangingPipeline(FakePipeline):
+    """Does not return from a frame until `release` is set."""
+
+    def __init__(self):
+        super().__init__()
+        self.entered, self.release = threading.Event(), threading.Event()
+
+    def process(self, frame):
+        self.entered.set()
+        self.release.wait(10)
+        return super().process(frame)
+
+
+class FakeOutput:
+    """Keeps what is written, and may raise."""
 
     def __init__(self, name='output', fails=False):
         self.name = name
         self.fails = fails
-        self.told = []
+        self.results = []
 
-    def tell(self, result, image):
-        self.told.append(result)
+    def write(self, result, image):
+        self.results.append(result)
         if self.fails:
-            raise OSError('gone')
+            raise OSError('disk full')
 
 
-def run(frames, pipeline, outputs):
-    """Have a worker process some pending frames; give the stats."""
+def make_worker(pipeline, *outputs):
+    """Make a worker with an intake that waits for it."""
     stats = Stats()
-    slot = FrameSlot(stats, wait=True)
-    runner = Runner(slot, pipeline, outputs, stats)
-    runner.start()
-    for frame in frames:
-        slot.put(frame)
-    assert runner.stop(timeout_s=5.0)
-    assert runner.ended
+    intake = Intake(SourceSettings(), stats, now_ns=time.time_ns, wait=True)
+    return Worker(intake, pipeline, outputs, stats), intake, stats
+
+
+def offer(intake, error=None):
+    """Offer a frame, or one that cannot be decoded."""
+    def decode():
+        if error is not None:
+            raise error
+        return IMAGE
+    intake.offer(RawFrame(
+        decode=decode, stamp_ns=1, frame_id='camera', source='test', arrival_s=time.monotonic()))
+
+
+def process(frames, pipeline, *outputs):
+    """Have a worker process frames, each given by its error or None; return the stats."""
+    worker, intake, stats = make_worker(pipeline, *outputs)
+    worker.start()
+    for error in frames:
+        offer(intake, error)
+    assert worker.stop(timeout_s=5.0)
+    assert worker.ended
     return stats
 
 
-def pending(index):
-    """Make a frame that waits."""
-    return lambda: make_frame(index)
+def test_frames_are_processed_in_order_and_every_output_gets_the_same_result():
+    pipeline, one, two = FakePipeline(), FakeOutput(), FakeOutput()
+    process([None] * 5, pipeline, one, two)
+    assert pipeline.processed == [0, 1, 2, 3, 4]
+    assert len(one.results) == 5
+    assert all(a is b for a, b in zip(one.results, two.results))
 
 
-def fails_with(error):
-    """Make a frame that turns out to be malformed."""
-    def raise_it():
-        raise error
-    return raise_it
-
-
-def test_frames_are_processed_in_order_and_every_output_is_told_the_same_result():
-    pipeline, one, two = Pipeline(), Output(), Output()
-    run([pending(i) for i in range(5)], pipeline, (one, two))
-    assert pipeline.seen == [0, 1, 2, 3, 4]
-    assert len(one.told) == 5
-    assert all(a is b for a, b in zip(one.told, two.told))
-
-
-def test_an_output_that_fails_does_not_silence_the_others(caplog):
-    first, second, third = Output('bad', fails=True), Output('good'), Output('sad', fails=True)
-    stats = run([pending(0), pending(1)], Pipeline(), (first, second, third))
-    assert len(second.told) == 2
-    assert stats.snapshot().errors == {'bad': 2, 'sad': 2}
-    assert caplog.messages == ['output bad failed: gone', 'output sad failed: gone']
+def test_an_output_that_fails_does_not_stop_the_others(caplog):
+    first, second = FakeOutput('first', fails=True), FakeOutput('second')
+    third = FakeOutput('third', fails=True)
+    stats = process([None] * 2, FakePipeline(), first, second, third)
+    assert len(second.results) == 2
+    assert stats.snapshot().output_errors == {'first': 2, 'third': 2}
+    assert caplog.messages == ['output first failed: disk full', 'output third failed: disk full']
 
 
 def test_a_frame_on_which_the_model_fails_is_counted_and_the_next_is_processed(caplog):
-    output = Output()
-    stats = run([pending(i) for i in range(3)], Pipeline(fails_on=(1,)), (output,))
-    assert [result.seq for result in output.told] == [1, 3]
+    output = FakeOutput()
+    stats = process([None] * 3, FakePipeline(fails_on=(1,)), output)
+    assert [result.seq for result in output.results] == [1, 3]
     assert stats.dropped()['inference_error'] == 1
-    assert caplog.messages == ['frame skipped, inference failed: the model failed']
+    assert stats.snapshot().last_error == 'inference failed: the model failed'
+    assert caplog.messages == ['frame dropped, inference failed: the model failed']
 
 
 def test_a_malformed_frame_is_counted_by_cause_and_the_next_is_processed(caplog):
-    output = Output()
-    stats = run([
-        fails_with(FrameError('image.step', 3, 'must be at least 9')),
-        fails_with(DecodeError('image.data', '5 bytes', 'cannot be decoded')), pending(2),
-    ], Pipeline(), (output,))
-    assert len(output.told) == 1
+    output = FakeOutput()
+    stats = process([
+        FrameError('image.step', 3, 'must be at least 9'),
+        DecodeError('image.data', '5 bytes', 'cannot be decoded'), None], FakePipeline(), output)
+    assert len(output.results) == 1
     assert stats.dropped()['bad_message'] == stats.dropped()['decode_error'] == 1
     assert caplog.messages == [
-        'frame skipped: image.step = 3: must be at least 9',
-        "frame skipped: image.data = '5 bytes': cannot be decoded"]
+        'frame dropped: image.step = 3: must be at least 9',
+        "frame dropped: image.data = '5 bytes': cannot be decoded"]
 
 
-def test_an_action_is_done_between_two_frames_by_the_worker():
-    done_by = []
-    stats = Stats()
-    slot = FrameSlot(stats, wait=True)
-    pipeline = Pipeline()
-    runner = Runner(slot, pipeline, (), stats)
-    runner.between_frames(
-        lambda: done_by.append((threading.current_thread().name, list(pipeline.seen))))
-    runner.start()
-    slot.put(pending(0))
-    runner.stop()
-    assert done_by == [('udp_infer worker', [])]
+def test_any_error_of_a_decoder_costs_only_its_frame():
+    output = FakeOutput()
+    stats = process([ValueError('buffer size'), None], FakePipeline(), output)
+    assert len(output.results) == 1
+    assert stats.dropped()['bad_message'] == 1
+    assert stats.snapshot().last_error == (
+        "frame dropped: image = 'ValueError': not readable: buffer size")
 
 
-def test_an_action_is_done_though_no_frame_comes_and_after_the_last_one():
+def test_an_action_runs_in_the_worker_before_the_next_frame():
+    done = []
+    pipeline = FakePipeline()
+    worker, intake, _ = make_worker(pipeline)
+    worker.between_frames(
+        lambda: done.append((threading.current_thread().name, list(pipeline.processed))))
+    worker.start()
+    offer(intake)
+    worker.stop()
+    assert done == [('udp_infer worker', [])]
+
+
+def test_actions_during_a_frame_run_after_it_in_their_order():
+    pipeline, done = HangingPipeline(), []
+    worker, intake, _ = make_worker(pipeline)
+    worker.start()
+    offer(intake)
+    assert pipeline.entered.wait(5.0)
+    for name in ('first', 'second'):
+        worker.between_frames(lambda name=name: done.append((name, list(pipeline.processed))))
+    assert done == []
+    pipeline.release.set()
+    assert worker.stop(timeout_s=5.0)
+    assert done == [('first', [0]), ('second', [0])]
+
+
+def test_an_action_runs_without_a_frame_and_also_after_the_last_one():
     done = threading.Event()
-    slot = FrameSlot(Stats(), wait=True)
-    runner = Runner(slot, Pipeline(), (), Stats())
-    runner.start()
-    runner.between_frames(done.set)
+    worker, _, _ = make_worker(FakePipeline())
+    worker.start()
+    worker.between_frames(done.set)
     assert done.wait(5.0)
-    assert runner.stop()
+    assert worker.stop()
     done.clear()
-    runner.between_frames(done.set)
+    worker.between_frames(done.set)
     assert done.is_set()
 
 
 def test_an_action_that_fails_does_not_end_the_worker(caplog):
-    slot = FrameSlot(Stats(), wait=True)
-    pipeline = Pipeline()
-    runner = Runner(slot, pipeline, (), Stats())
-    runner.between_frames(lambda: 1 / 0)
-    runner.start()
-    slot.put(pending(0))
-    assert runner.stop() and pipeline.seen == [0]
+    pipeline = FakePipeline()
+    worker, intake, _ = make_worker(pipeline)
+    worker.between_frames(lambda: 1 / 0)
+    worker.start()
+    offer(intake)
+    assert worker.stop() and pipeline.processed == [0]
     assert caplog.messages == ['a change between two frames failed']
 
 
-def test_stop_says_so_when_the_model_does_not_return():
-    release = threading.Event()
+def test_a_frame_that_waits_is_still_processed_after_the_intake_is_closed():
+    pipeline = FakePipeline()
+    worker, intake, _ = make_worker(pipeline)
+    offer(intake)
+    intake.close()
+    worker.start()
+    assert worker.join(5.0) and worker.ended
+    assert pipeline.processed == [0]
 
-    class Stuck(Pipeline):
 
-        def process(self, frame):
-            release.wait(10)
-            return super().process(frame)
-    slot = FrameSlot(Stats(), wait=True)
-    runner = Runner(slot, Stuck(), (), Stats())
-    runner.start()
-    slot.put(pending(0))
-    assert not runner.stop(timeout_s=0.1)
-    release.set()
-    assert runner.stop(timeout_s=5.0)
+def test_stop_returns_false_while_the_model_hangs():
+    pipeline = HangingPipeline()
+    worker, intake, _ = make_worker(pipeline)
+    worker.start()
+    offer(intake)
+    assert pipeline.entered.wait(5.0)
+    assert not worker.stop(timeout_s=0.1)
+    assert not worker.ended
+    pipeline.release.set()
+    assert worker.stop(timeout_s=5.0)
+    assert worker.ended
