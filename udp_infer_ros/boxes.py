@@ -45,5 +45,4 @@ def round_corners(xyxy: Boxes) -> NDArray[np.float64]:
     :param xyxy: (n, 4) x1, y1, x2, y2, px.
     :return: (n, 4) multiples of 0.01 px.
     """
-    rounded: NDArray[np.float64] = np.round(xyxy.astype(np.float64), CORNER_DECIMALS)
-    return rounded
+    return xyxy.astype(np.float64).round(CORNER_DECIMALS)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the node would do with a model file, for people."""
+"""A description of a model file, as the node would load it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN_LABELS = 10
 
 def describe_model(model_id: str) -> str:
     """
-    Load a model as the node would, and tell what it turned out to be.
+    Load a model as the node would, and describe it.
 
     :param model_id: as in the parameter `model.id`.
     :return: some lines of text.
@@ -27,7 +27,7 @@ def describe_model(model_id: str) -> str:
         'file': info.path,
         'family': f'{info.family} ({info.family_reason})',
         'input': f'{info.input_width} x {info.input_height}, {info.input_dtype}',
-        'image': str(info.preprocessing),
+        'image': info.preprocessing,
         'classes': f'{len(info.labels)}: {labels}{f" and {more} more" if more > 0 else ""}',
         'device': f'{info.provider} ({info.provider_reason}), {info.threads} threads',
         'one run': f'{info.warm_up_ms:.1f} ms',

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the classes are called."""
+"""The names of the classes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def configured_labels(values: Sequence[str]) -> tuple[str, ...]:
     """
     Read `model.labels`.
 
-    :param values: the names themselves, or one path of a text file (a name a line) or of a YAML
-        or JSON file (a list or dict of names, alone or under `names`).
+    :param values: the names, or the path of one text file (one name per line), YAML or JSON file
+        (a list or dict of names, at the top or under `names`).
     :raises ModelError: if the file cannot be read or has no names.
     """
     if len(values) != 1 or Path(values[0]).suffix not in SUFFIXES:
@@ -37,37 +37,37 @@ def configured_labels(values: Sequence[str]) -> tuple[str, ...]:
             'give the path of a file with class names, or the names') from error
     if not names:
         raise ModelError(
-            'model.labels', str(path), 'must hold class names',
-            'write one a line, or a list or dict of them, by itself or under names')
+            'model.labels', str(path), 'must contain class names',
+            'write one per line, or a list or dict of them, at the top or under names')
     return names
 
 
 def label_classes(
-    name: str, configured: Sequence[str], in_file: Sequence[str], class_count: int | None, *,
-    spare_class: bool,
+    name: str, *, configured: Sequence[str], in_file: Sequence[str], class_count: int | None,
+    has_background: bool,
 ) -> tuple[str, ...]:
     """
     Name the classes of a network.
 
     :param name: `model.id`, for errors.
-    :param configured: names from `model.labels`; they win over
-    :param in_file: those in the file's metadata.
-    :param class_count: how many classes the network has, if its outputs say so.
-    :param spare_class: the last of them may be the background.
-    :return: a name per class, `class_<index>` where nobody has named them; empty if even their
-        number is not known.
-    :raises ModelError: if there are not as many names as the network has classes.
+    :param configured: names from `model.labels`, which take precedence.
+    :param in_file: names from the metadata of the file.
+    :param class_count: number of classes of the network; None if its outputs do not contain it.
+    :param has_background: whether the last class may be the background.
+    :return: one name per class, `class_<index>` if there are no names; empty if the number of
+        classes is unknown as well.
+    :raises ModelError: if there are not as many names as classes.
     """
     labels = tuple(configured) or tuple(in_file)
     if class_count is None:
         return labels
-    allowed = {class_count, class_count - 1} if spare_class else {class_count}
+    allowed = {class_count, class_count - 1} if has_background else {class_count}
     if len(labels) in allowed:
         return labels
     if not labels:
-        # The original COCO checkpoints of RF-DETR use every slot; all others spare the last.
-        spare = spare_class and class_count != COCO_SLOTS
-        return tuple(f'class_{i}' for i in range(class_count - spare))
+        # The COCO checkpoints of RF-DETR use every slot; in all others the last is background.
+        background = has_background and class_count != COCO_SLOTS
+        return tuple(f'class_{i}' for i in range(class_count - background))
     parameter, value, verb = (
         ('model.labels', list(configured), 'has') if configured else ('model.id', name, 'names'))
     raise ModelError(

@@ -1,15 +1,19 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Where a network runs: ONNX Runtime's providers, checked, because it falls back in silence."""
+"""ONNX Runtime in this process, with a check that it runs on the requested device."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import os
+from typing import Any, NoReturn
 
+from numpy.typing import NDArray
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+from udp_infer_ros.detection.backend import BackendInfo
+from udp_infer_ros.detection.model_store import locate
+from udp_infer_ros.detection.types import Outputs, TensorInfo
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import ModelSettings
 
@@ -21,47 +25,87 @@ PROVIDERS = {
     'tensorrt': ('TensorrtExecutionProvider', CUDA, CPU),
     'openvino': ('OpenVINOExecutionProvider', CPU),
 }
-"""`model.device` to providers; the first is the device, the others take what it cannot run."""
+"""`model.device` to providers; the first is the device, the others run what it cannot."""
 INSTALL = {
+    'cpu': 'install onnxruntime again',
     'cuda': 'install onnxruntime-gpu in place of onnxruntime, with CUDA and cuDNN',
     'tensorrt': 'install onnxruntime-gpu in place of onnxruntime, and TensorRT',
     'openvino': 'install onnxruntime-openvino in place of onnxruntime',
 }
 AUTO = ('cuda', 'openvino', 'cpu')
 """The order in which auto tries. Not tensorrt: it compiles for minutes at the first start."""
-ORT_ERRORS = (
-    ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf, ort_errors.NoSuchFile, ort_errors.NotImplemented,
-    ort_errors.RuntimeException, ort_errors.EPFail)
-"""Direct children of Exception, one by one: ONNX Runtime has no base class for them."""
+
+
+class LocalBackend:
+    """
+    A network in this process.
+
+    `infer` may be called from several threads at once: `InferenceSession.run` is thread-safe, and
+    nothing else changes until `close`.
+    """
+
+    def __init__(
+        self, session: ort.InferenceSession, *, model_id: str, info: BackendInfo,
+    ) -> None:
+        self.inputs = tuple(map(_tensor_info, session.get_inputs()))
+        self.outputs: tuple[str, ...] = tuple(output.name for output in session.get_outputs())
+        self.metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+        self.info = info
+        self._model_id = model_id
+        self._run = session.run
+
+    @classmethod
+    def load(cls, settings: ModelSettings) -> LocalBackend:
+        """
+        Find the model file and load it on `model.device`.
+
+        :raises ModelError: if the file is missing or damaged, or the device is not available.
+        """
+        path = locate(settings.id, settings.sha256)
+        session, reason = open_session(settings, str(path))
+        return cls(session, model_id=settings.id, info=BackendInfo(
+            name=path.stem, location=str(path), provider=session.get_providers()[0],
+            provider_reason=reason, threads=settings.threads or usable_cores()))
+
+    def infer(self, feeds: Mapping[str, NDArray[Any]]) -> Outputs:
+        """
+        Run the network once. May be called from several threads at once.
+
+        :param feeds: an array for each input.
+        :raises ModelError: if the network does not run on these inputs.
+        """
+        try:
+            arrays = self._run(None, feeds)
+        except Exception as error:  # The errors of ONNX Runtime have no public base class.
+            raise ModelError(
+                'model.id', self._model_id, f'does not run: {_one_line(error)}',
+                'check whether the tool that exported it can run it') from error
+        return dict(zip(self.outputs, arrays))
+
+    def close(self) -> None:
+        """Release the network; its memory is freed when the last `infer` returns."""
+        self._run = _run_closed
 
 
 def open_session(settings: ModelSettings, path: str) -> tuple[ort.InferenceSession, str]:
     """
-    Load a network where `model.device` says.
+    Load a network on `model.device`.
 
     :param path: the ONNX file.
-    :return: the session, and why it is on the device that it is on.
-    :raises ModelError: if the file is damaged, or a device that was asked for is not there.
+    :return: the session, and why it runs on this device.
+    :raises ModelError: if the file is damaged, or the device is not available. ONNX Runtime
+        itself would fall back to the CPU without an error.
     """
     available = ort.get_available_providers()
     if settings.device == 'auto':
-        tried: list[str] = []
-        for device in AUTO:
-            if PROVIDERS[device][0] not in available:
-                continue
-            session = _session(settings, path, PROVIDERS[device])
-            if session.get_providers()[0] == PROVIDERS[device][0]:
-                failed = f', because {" and ".join(tried)} did not start' if tried else ''
-                return session, f'auto: the best of this onnxruntime{failed}'
-            tried.append(PROVIDERS[device][0])
-    wanted = PROVIDERS.get(settings.device, PROVIDERS['cpu'])
+        return _open_first(settings, path, available)
+    wanted = PROVIDERS[settings.device]
     if wanted[0] not in available:
         raise ModelError(
             'model.device', settings.device,
             f'needs {wanted[0]}, which this onnxruntime {ort.__version__} does not have',
             f'{INSTALL[settings.device]}; it has {", ".join(available)}')
-    session = _session(settings, path, [name for name in wanted if name in available])
+    session = _open(settings, path, [name for name in wanted if name in available])
     if session.get_providers()[0] != wanted[0]:
         raise ModelError(
             'model.device', settings.device,
@@ -71,7 +115,7 @@ def open_session(settings: ModelSettings, path: str) -> tuple[ort.InferenceSessi
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may use, by affinity and by its cgroup's quota."""
+    """Return the number of cores for this process, by its affinity and its cgroup's quota."""
     cores = len(os.sched_getaffinity(0))
     try:
         with open('/sys/fs/cgroup/cpu.max', encoding='ascii') as file:
@@ -81,12 +125,26 @@ def usable_cores() -> int:
     return cores if quota == 'max' else max(1, min(cores, round(int(quota) / int(period))))
 
 
-def one_line(error: Exception) -> str:
-    """Write an error of ONNX Runtime without its line breaks, not too long."""
-    return ' '.join(str(error).split())[:300]
+def _open_first(
+    settings: ModelSettings, path: str, available: Sequence[str],
+) -> tuple[ort.InferenceSession, str]:
+    """Load a network on the first device of AUTO that starts."""
+    failed: list[str] = []
+    for device in AUTO:
+        provider = PROVIDERS[device][0]
+        if provider not in available:
+            continue
+        session = _open(settings, path, PROVIDERS[device])
+        if session.get_providers()[0] == provider:
+            because = f', because {" and ".join(failed)} did not start' if failed else ''
+            return session, f'auto: the best of this onnxruntime{because}'
+        failed.append(provider)
+    raise ModelError(
+        'model.device', 'auto', f'no provider of onnxruntime {ort.__version__} started',
+        f'{INSTALL["cpu"]}; it has {", ".join(available)}')
 
 
-def _session(
+def _open(
     settings: ModelSettings, path: str, providers: Sequence[str],
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
@@ -97,8 +155,24 @@ def _session(
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(path, options, providers=list(providers))
-    except ORT_ERRORS as error:
+    except Exception as error:  # The errors of ONNX Runtime have no public base class.
         raise ModelError(
-            'model.id', settings.id, f'must be a whole ONNX file that ONNX Runtime '
-            f'{ort.__version__} can load, but: {one_line(error)}',
+            'model.id', settings.id, f'must be a complete ONNX file that ONNX Runtime '
+            f'{ort.__version__} can load, but: {_one_line(error)}',
             'export or copy it again') from error
+
+
+def _tensor_info(argument: Any) -> TensorInfo:
+    """Convert ONNX Runtime's description of an input."""
+    shape = tuple(
+        size if isinstance(size, int) and size > 0 else None for size in argument.shape)
+    return TensorInfo(name=argument.name, shape=shape, dtype=argument.type)
+
+
+def _one_line(error: Exception) -> str:
+    """Return the text of an error without line breaks, at most 300 characters."""
+    return ' '.join(str(error).split())[:300]
+
+
+def _run_closed(*arguments: object) -> NoReturn:
+    raise RuntimeError('the model is closed')

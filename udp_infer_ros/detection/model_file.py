@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What an ONNX file says about itself: names, task, inputs. None of it is trusted."""
+"""Class names, task and inputs as stated by a model file. None of it is trusted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from udp_infer_ros.detection.decoders import InputSize
+from udp_infer_ros.detection.types import InputSize, TensorInfo
 from udp_infer_ros.errors import ModelError
 
 MAX_METADATA_CHARACTERS = 1_000_000
@@ -27,65 +27,43 @@ DTYPES = {
 IMAGE_DTYPES = ('tensor(float)', 'tensor(float16)', 'tensor(uint8)')
 
 
-@dataclass(frozen=True)
-class Port:
-    """An input of the network."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    """A dimension that is set at run time is None."""
-    dtype: str
-    """As ONNX Runtime writes it, e.g. `tensor(float)`."""
-
-    @classmethod
-    def of(cls, argument: Any) -> Port:
-        """Copy what ONNX Runtime tells of an input."""
-        shape = tuple(
-            size if isinstance(size, int) and size > 0 else None for size in argument.shape)
-        return cls(argument.name, shape, argument.type)
-
-    def __str__(self) -> str:
-        shown = ', '.join('?' if size is None else str(size) for size in self.shape)
-        return f'{self.name} ({shown}) {self.dtype}'
-
-
-SIZE_INPUTS: Mapping[str, Callable[[InputSize, Port], object]] = {
-    # The sizes that boxes come back in: those of the input itself.
-    'orig_target_sizes': lambda size, port: [[size.width, size.height]],
-    'im_shape': lambda size, port: [[size.height, size.width]],
-    'scale_factor': lambda size, port: [[1, 1]],
-    'pixel_mask': lambda size, port: np.ones(
-        (1, port.shape[1] or size.height, port.shape[2] or size.width)),
+SIZE_INPUTS: Mapping[str, Callable[[InputSize, TensorInfo], object]] = {
+    # Outputs are in the unit of these sizes; the size of the input makes it pixels of the input.
+    'orig_target_sizes': lambda size, tensor: [[size.width, size.height]],
+    'im_shape': lambda size, tensor: [[size.height, size.width]],
+    'scale_factor': lambda size, tensor: [[1, 1]],
+    'pixel_mask': lambda size, tensor: np.ones(
+        (1, tensor.shape[1] or size.height, tensor.shape[2] or size.width)),
 }
-"""What a network may want besides the image."""
+"""The values of the inputs that a network may have besides the image."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageInput:
-    """The input that takes the image."""
+    """The input for the image."""
 
     name: str
     size: InputSize
     dtype: np.dtype[Any]
     channels_last: bool
     batched: bool
-    """It has a first dimension, of 1."""
+    """Whether there is a first dimension, of 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """An ONNX file, before anything is decided about it."""
+    """The inputs and metadata of a model."""
 
     name: str
     """`model.id`, for errors."""
-    inputs: tuple[Port, ...]
+    inputs: tuple[TensorInfo, ...]
     metadata: Mapping[str, str]
 
     def require_detector(self) -> None:
         """
-        Refuse a model that was trained for another task.
+        Check the task in the metadata.
 
-        :raises ModelError: if the file says so.
+        :raises ModelError: if it is not detection.
         """
         task = self.metadata.get('task', 'detect')
         if task != 'detect':
@@ -96,41 +74,44 @@ class ModelFile:
 
     def image_input(self) -> ImageInput:
         """
-        Find the input that takes the image, and its size.
+        Find the input for the image, and its size.
 
         :raises ModelError: if there is none for one image of three channels.
         """
-        images = [port for port in self.inputs if port.name not in SIZE_INPUTS]
+        images = [tensor for tensor in self.inputs if tensor.name not in SIZE_INPUTS]
         if len(images) != 1 or len(images[0].shape) not in (3, 4):
             raise self._input_error('must have one input for an image')
-        port = images[0]
-        batched = len(port.shape) == 4
-        shape = port.shape[1:] if batched else port.shape
+        image = images[0]
+        batched = len(image.shape) == 4
+        shape = image.shape[1:] if batched else image.shape
         channels_last = shape[2] == 3 and shape[0] != 3
-        if batched and port.shape[0] not in (1, None) or (
+        if batched and image.shape[0] not in (1, None) or (
                 3 not in (shape[0], shape[2]) and not (shape[0] is None and not channels_last)):
             raise self._input_error('must have an input of shape (1, 3, height, width)')
-        if port.dtype not in IMAGE_DTYPES:
+        if image.dtype not in IMAGE_DTYPES:
             raise self._input_error('must have an input of ' + ', '.join(IMAGE_DTYPES))
         height, width = shape[:2] if channels_last else shape[1:]
         declared = self._declared_size()
-        size = InputSize(width or declared.width, height or declared.height)
+        size = InputSize(
+            width=width or declared.width, height=height or declared.height)
         if not (0 < size.width <= MAX_INPUT_PX and 0 < size.height <= MAX_INPUT_PX):
             raise self._input_error(f'must have an input of 1 to {MAX_INPUT_PX} pixels a side')
         return ImageInput(
-            port.name, size, np.dtype(DTYPES[port.dtype]), channels_last, batched)
+            name=image.name, size=size, dtype=np.dtype(DTYPES[image.dtype]),
+            channels_last=channels_last, batched=batched)
 
     def size_inputs(self, size: InputSize) -> dict[str, NDArray[Any]]:
-        """Fill the inputs that want to know the size of the image."""
+        """Return the values of the inputs that describe the size of the image."""
         return {
-            port.name: np.array(SIZE_INPUTS[port.name](size, port), dtype=DTYPES[port.dtype])
-            for port in self.inputs if port.name in SIZE_INPUTS}
+            tensor.name: np.array(
+                SIZE_INPUTS[tensor.name](size, tensor), dtype=DTYPES[tensor.dtype])
+            for tensor in self.inputs if tensor.name in SIZE_INPUTS}
 
     def labels(self) -> tuple[str, ...]:
         """
-        Read the class names, in the order of the class index; empty if the file has none.
+        Return the class names in the order of the class index; empty if the file has none.
 
-        They are a Python or JSON literal, a dict by index or a list; gaps get `class_<index>`.
+        The metadata is a Python or JSON literal, a dict by index or a list.
         """
         return names_in_order(_literal(self.metadata.get('names', '')))
 
@@ -140,8 +121,8 @@ class ModelFile:
             declared = [declared, declared]
         if isinstance(declared, list) and len(declared) == 2 and all(
                 isinstance(size, int) for size in declared):
-            return InputSize(declared[1], declared[0])
-        return InputSize(DEFAULT_INPUT_PX, DEFAULT_INPUT_PX)
+            return InputSize(width=declared[1], height=declared[0])
+        return InputSize(width=DEFAULT_INPUT_PX, height=DEFAULT_INPUT_PX)
 
     def _input_error(self, rule: str) -> ModelError:
         return ModelError(
@@ -151,10 +132,10 @@ class ModelFile:
 
 def names_in_order(names: object) -> tuple[str, ...]:
     """
-    Bring class names into the order of the class index.
+    Sort class names by class index.
 
     :param names: a list, or a dict by index; gaps get `class_<index>`.
-    :return: the names; empty if these are none.
+    :return: the names; empty if the value is neither.
     """
     if isinstance(names, (list, tuple)):
         names = dict(enumerate(names))
@@ -172,7 +153,7 @@ def _is_index(key: object) -> bool:
 
 
 def _literal(text: str) -> Any:
-    """Read a Python or JSON literal from untrusted text; None if it is neither."""
+    """Parse a Python or JSON literal in untrusted text; return None if it is neither."""
     if not text or len(text) > MAX_METADATA_CHARACTERS:
         return None
     for read in (ast.literal_eval, json.loads):

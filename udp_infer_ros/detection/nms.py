@@ -5,23 +5,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 
 def non_max_suppression(
-    xyxy: NDArray[np.floating], scores: NDArray[np.floating], class_ids: NDArray[np.integer], *,
-    iou: float, class_agnostic: bool,
+    xyxy: NDArray[np.floating[Any]], scores: NDArray[np.floating[Any]],
+    class_ids: NDArray[np.integer[Any]], *, iou: float, class_agnostic: bool,
 ) -> NDArray[np.intp]:
     """
-    Keep the best of the boxes that overlap.
+    Drop each box that overlaps one with a higher score too much.
 
-    :param xyxy: (n, 4) finite boxes, x1, y1, x2, y2.
+    :param xyxy: (n, 4) corners x1, y1, x2, y2, finite.
     :param scores: (n,).
-    :param class_ids: (n,). Boxes of different classes leave each other alone
-        unless `class_agnostic`.
-    :param iou: boxes with a larger intersection over union than this are one object.
+    :param class_ids: (n,) class indices.
+    :param iou: largest allowed intersection over union.
+    :param class_agnostic: compare boxes of different classes too.
     :return: indices of the boxes kept, highest score first.
     """
     if not len(xyxy):
@@ -29,11 +31,11 @@ def non_max_suppression(
     boxes = xyxy.astype(np.float64)
     boxes[:, 2:] -= boxes[:, :2]
     if not class_agnostic:
-        # Classes are moved so far apart that they cannot overlap: one call for all of them,
-        # on every OpenCV since 3.4.
+        # Move the classes so far apart that they cannot overlap: one call for all of them, on
+        # every OpenCV since 3.4.
         reach = float(np.abs(xyxy).max()) * 2.0 + 1.0
         boxes[:, :2] += (class_ids * reach)[:, np.newaxis]
-    # Lists are half the price of arrays here: the binding converts element by element.
+    # Lists take half the time of arrays here: the binding converts element by element.
     kept = cv2.dnn.NMSBoxes(
         boxes.tolist(), scores.tolist(), score_threshold=0.0, nms_threshold=iou)
     return np.asarray(kept, dtype=np.intp).reshape(-1)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From a camera image to the network's input tensor, in buffers that are allocated once."""
+"""From an image to the network's input tensor, in buffers that are allocated once."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from udp_infer_ros.detection.families import Preprocessing
 from udp_infer_ros.detection.letterbox import Letterbox
 from udp_infer_ros.detection.model_file import ImageInput
+from udp_infer_ros.detection.types import Preprocessing
 from udp_infer_ros.frame import BgrImage
 
 PAD = 114
-"""The grey that YOLO trainers pad with, 0..255."""
+"""The gray value that YOLO is trained with as padding, 0 to 255."""
 
 
 class Preprocessor:
     """
-    Writes images into one input tensor, again and again.
+    Writes images into one input tensor. For use from one thread.
 
-    Fresh buffers of this size cost more (page faults) than the arithmetic on them, so the
-    tensor is kept, its padding is written once, and each image overwrites only its own part.
-    The tensor belongs to this object: use it before the next call.
+    New buffers of this size cost more (page faults) than the arithmetic on them. So the tensor
+    is kept, its padding is written once, and each image overwrites only its own part. The next
+    call overwrites the tensor.
 
-    :param target: the network's input; one of uint8 takes the pixels as they are.
-    :param how: what the network's trainers did to an image.
+    :param target: the network's input; for uint8, pixels are not scaled.
+    :param preprocessing: as in the training of the network.
     """
 
-    def __init__(self, target: ImageInput, how: Preprocessing) -> None:
+    def __init__(self, target: ImageInput, preprocessing: Preprocessing) -> None:
         self._target = target
-        self._how = how
-        self._gain = np.array([1.0 / std for std in how.std], dtype=np.float32)
+        self._preprocessing = preprocessing
+        self._gain = np.array([1.0 / std for std in preprocessing.std], dtype=np.float32)
         self._offset = np.array(
-            [-mean / std for mean, std in zip(how.mean, how.std)], dtype=np.float32)
+            [-mean / std for mean, std in zip(preprocessing.mean, preprocessing.std)],
+            dtype=np.float32)
         height, width = target.size.height, target.size.width
         shape = (height, width, 3) if target.channels_last else (3, height, width)
         image: NDArray[Any] = np.empty(shape, dtype=target.dtype)
@@ -50,27 +51,28 @@ class Preprocessor:
         """
         Write an image into the tensor.
 
-        :param image: pixels, shape (height, width, 3), BGR; not changed.
-        :return: the tensor, and where in it the image is.
+        :param image: (height, width, 3), BGR; not modified.
+        :return: the tensor, and the place of the image in it.
         """
         height, width = image.shape[:2]
         box = self._letterbox
         if box is None or (box.image_width, box.image_height) != (width, height):
-            box = self._begin((width, height))
+            box = self._set_image_size(width, height)
         cv2.resize(image, (box.width, box.height), dst=self._resized)
         rows = slice(box.top, box.top + box.height)
         columns = slice(box.left, box.left + box.width)
         planes: Sequence[Any] = cv2.split(self._resized)
         for channel in range(3):
-            pixels = planes[2 - channel if self._how.color == 'rgb' else channel]
+            pixels = planes[2 - channel if self._preprocessing.color == 'rgb' else channel]
             self._write(channel, pixels, self._planes[channel, rows, columns])
         return self._tensor, box
 
-    def _begin(self, image_size: tuple[int, int]) -> Letterbox:
-        size = self._target.size
+    def _set_image_size(self, width: int, height: int) -> Letterbox:
+        """Allocate buffers for images of this size, and write the padding."""
+        size, resize = self._target.size, self._preprocessing.resize
         box = self._letterbox = Letterbox.fit(
-            image_size, (size.width, size.height), keep_aspect=self._how.resize != 'stretch',
-            centre=self._how.resize == 'letterbox', round_down=self._how.round_down)
+            (width, height), (size.width, size.height), keep_aspect=resize != 'stretch',
+            center=resize == 'letterbox', round_down=self._preprocessing.round_down)
         self._resized = np.empty((box.height, box.width, 3), dtype=np.uint8)
         pad = np.full((1, 1), PAD, dtype=np.uint8)
         for channel in range(3):

@@ -65,6 +65,20 @@ class Candidates:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which candidates become detections."""
+
+    min_score: float
+    """May be below `detect.confidence`, for the tracker."""
+    class_ids: tuple[int, ...] = ()
+    """Class indices to keep; empty keeps all."""
+    iou: float
+    class_agnostic: bool
+    max_candidates: int
+    max_detections: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """How the images were prepared in training."""
 

@@ -1,0 +1,238 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the families have in common: their record, the probe that they match, shared arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from udp_infer_ros.boxes import corners_from_center_size
+from udp_infer_ros.detection.types import (
+    Candidates, Floats, IMAGENET_MEAN, IMAGENET_STD, InputSize, Outputs, Preprocessing)
+
+LETTERBOX = Preprocessing(resize='letterbox')
+STRETCH = Preprocessing(resize='stretch')
+STRETCH_IMAGENET = Preprocessing(resize='stretch', mean=IMAGENET_MEAN, std=IMAGENET_STD)
+PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+"""Strides of the usual feature pyramids."""
+MAX_FRACTION = 1.5
+"""Boxes whose largest number is at most this are fractions of the image, not pixels."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ProbeResult:
+    """The names of a network's inputs, and its outputs for one image of noise."""
+
+    inputs: tuple[str, ...]
+    outputs: Outputs
+    metadata: Mapping[str, str]
+    class_count: int | None
+    """Number of class names; None if there are none."""
+    size: InputSize
+
+    @property
+    def table(self) -> NDArray[Any] | None:
+        """Return (rows, columns) if the only output is (1, rows, columns)."""
+        output = self.single_output(rank=3)
+        return None if output is None or len(output) != 1 else output[0]
+
+    @property
+    def box_list(self) -> NDArray[Any] | None:
+        """Return the table if its number of rows is not that of a dense head."""
+        if self.dense_table() is not None or self.dense_table(rows_per_cell=3) is not None:
+            return None
+        return self.table
+
+    def dense_table(self, rows_per_cell: int = 1) -> NDArray[Any] | None:
+        """Return the table if it has this many rows for every cell of a feature pyramid."""
+        table = self.table
+        if table is None or len(table) % rows_per_cell:
+            return None
+        return table if strides_of(len(table) // rows_per_cell, self.size) else None
+
+    def single_output(self, rank: int) -> NDArray[Any] | None:
+        """Return the only output, if there is only one and it has this many dimensions."""
+        if len(self.outputs) != 1:
+            return None
+        output = first_output(self.outputs)
+        return output if output.ndim == rank else None
+
+    def has_outputs(self, *names: str) -> bool:
+        """Return whether there are outputs with these names, perhaps among others."""
+        return set(names) <= self.outputs.keys()
+
+
+Decoder = Callable[[Outputs, float, InputSize], Candidates]
+"""
+Turns outputs into boxes in pixels of the network's input, without suppressing overlaps.
+
+Rows with a score below the given one, or NaN, are left out.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Detectors with the same preprocessing and the same outputs."""
+
+    name: str
+    """As in `model.family`."""
+    models: str
+    """Which models and export options, for the README."""
+    layout: str
+    """Shapes of the outputs, for the README and for errors."""
+    recognized_by: str
+    """How `matches` decides, for the README and the log."""
+    matches: Callable[[ProbeResult], bool]
+    """The signature of this format. It need not exclude families that precede it in ORDER."""
+    decode: Decoder
+    preprocessing: Preprocessing
+    source: str
+    """Where the preprocessing and the layout are defined."""
+    needs_nms: bool = False
+    count_classes: Callable[[ProbeResult], int | None] = lambda probe: None
+    """Returns the number of classes, if the shapes of the outputs contain it."""
+    has_background: bool = False
+    """Whether the last class may be the background, which has no name."""
+
+
+def columns_besides(count: int) -> Callable[[ProbeResult], int | None]:
+    """Return a function that counts the columns of the table without the given number."""
+    def count_classes(probe: ProbeResult) -> int | None:
+        return None if probe.table is None else probe.table.shape[1] - count
+    return count_classes
+
+
+def are_fractions(boxes: NDArray[Any]) -> bool:
+    """Return whether boxes are in fractions of the image."""
+    # Unused rows are zero, and only exports in pixels have them.
+    return bool(boxes.size and 0.0 < np.abs(boxes).max() <= MAX_FRACTION)
+
+
+def table_with_objectness(probe: ProbeResult) -> NDArray[Any] | None:
+    """Return (n, 5 + classes) with a row for every cell and scores from 0 to 1."""
+    table = probe.dense_table()
+    if table is None or table.shape[1] <= 5:
+        return None
+    if (table[:, 4:] < 0).any() or (table[:, 4:] > 1).any():
+        return None
+    if probe.class_count == table.shape[1] - 4:
+        return None  # Every column after the box is a class, so none is the objectness.
+    return table
+
+
+def decode_objectness(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
+    """
+    Decode (1, n, 5 + classes): center x, center y, width, height, objectness, class scores.
+
+    Source: meituan/YOLOv6, whose objectness is 1, and Megvii-BaseDetection/YOLOX with
+    `--decode_in_inference`.
+    """
+    return select_by_objectness(first_table(outputs), min_score)
+
+
+def select_by_objectness(table: Floats, min_score: float) -> Candidates:
+    """
+    Select the rows whose objectness times best class score is high enough.
+
+    :param table: (n, 5 + classes), boxes as center and size in pixels.
+    """
+    # A score cannot exceed its objectness, so most rows need no search for the best class.
+    selected = np.flatnonzero(table[:, 4] >= min_score)
+    class_scores = table[selected, 5:]
+    class_ids = class_scores.argmax(axis=1)
+    scores = table[selected, 4] * np.take_along_axis(
+        class_scores, class_ids[:, np.newaxis], axis=1)[:, 0]
+    return select(corners_from_center_size(table[selected, :4]), scores, class_ids, min_score)
+
+
+def select(
+    xyxy: NDArray[Any], scores: NDArray[Any], class_ids: NDArray[Any], min_score: float,
+) -> Candidates:
+    """Select the rows whose score is high enough."""
+    selected = np.flatnonzero(scores >= min_score)
+    return Candidates(
+        xyxy[selected].astype(np.float32), scores[selected].astype(np.float32),
+        class_ids[selected].astype(np.intp))
+
+
+def select_pairs(
+    boxes: NDArray[Any], logits: NDArray[Any], min_score: float, size: InputSize,
+) -> Candidates:
+    """
+    Select the best pairs of query and class, at most as many as there are queries.
+
+    :param boxes: (n, 4) center and size, fractions of the image.
+    :param logits: (n, classes).
+    """
+    scores = sigmoid(logits)
+    pairs = np.flatnonzero(scores.ravel() >= min_score)
+    order = np.argsort(-scores.ravel()[pairs], kind='stable')[:len(boxes)]
+    queries, class_ids = np.divmod(pairs[order], scores.shape[1])
+    xyxy = corners_from_fractions(boxes.astype(np.float32), size)
+    return Candidates(
+        xyxy[queries].astype(np.float32), scores.ravel()[pairs[order]],
+        class_ids.astype(np.intp))
+
+
+def corners_from_fractions(boxes: Floats, size: InputSize) -> Floats:
+    """
+    Convert boxes to corners in pixels of the network's input.
+
+    :param boxes: (n, 4) center x, center y, width, height as fractions of the image.
+    """
+    return corners_from_center_size(boxes) * input_scale(size)
+
+
+def input_scale(size: InputSize) -> Floats:
+    """Return (4,) width, height, width, height: factors from fractions to pixels."""
+    return np.array((size.width, size.height) * 2, dtype=np.float32)
+
+
+def sigmoid(logits: NDArray[Any]) -> Floats:
+    """Return the logistic function of logits, without overflow."""
+    clipped = np.clip(logits.astype(np.float32), -80.0, 80.0)
+    return (1.0 / (1.0 + np.exp(-clipped))).astype(np.float32)
+
+
+def first_output(outputs: Outputs) -> NDArray[Any]:
+    """Return the first output."""
+    return next(iter(outputs.values()))
+
+
+def first_table(outputs: Outputs) -> Floats:
+    """Return the first image of the first output, as float32."""
+    table: Floats = first_output(outputs)[0].astype(np.float32, copy=False)
+    return table
+
+
+def strides_of(cell_count: int, size: InputSize) -> tuple[int, ...]:
+    """Return the strides of the feature pyramid with this many cells; empty if there is none."""
+    for strides in PYRAMIDS:
+        if sum(rows * columns for rows, columns in _cells(size, strides)) == cell_count:
+            return strides
+    return ()
+
+
+def grid(size: InputSize, strides: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """
+    List the cells of a feature pyramid, row by row, finest level first.
+
+    :return: (n, 2) column and row of each cell, and (n, 1) its stride.
+    """
+    cells, widths = [], []
+    for stride, (rows, columns) in zip(strides, _cells(size, strides)):
+        x, y = np.meshgrid(np.arange(columns), np.arange(rows))
+        cells.append(np.stack((x.ravel(), y.ravel()), axis=1))
+        widths.append(np.full((rows * columns, 1), stride))
+    return (
+        np.concatenate(cells).astype(np.float32), np.concatenate(widths).astype(np.float32))
+
+
+def _cells(size: InputSize, strides: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return rows and columns of each level."""
+    return [(-(-size.height // stride), -(-size.width // stride)) for stride in strides]
