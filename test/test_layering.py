@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Imports run one way, and only ros/ knows ROS."""
+"""Imports run one way, and only ros/ imports ROS."""
 
 import ast
 from pathlib import Path
@@ -12,28 +12,32 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / 'udp_infer_ros'
 ROS = ('rclpy', 'cv_bridge', 'launch', 'rcl_interfaces', 'lifecycle_msgs', 'ament_index_python')
-GROUND = {'frame', 'settings', 'errors', 'stats', 'log'}
-"""What every room may import; within it, only what stands left of a module in MAY_IMPORT."""
+GROUND = {'boxes', 'errors', 'frame', 'health', 'log', 'model_info', 'settings', 'stats'}
+"""What every part may import."""
 MAY_IMPORT = {
+    'boxes': set(),
     'errors': set(),
+    'health': set(),
     'log': set(),
-    'stats': set(),
-    'frame': {'errors'},
+    'model_info': set(),
+    'stats': {'errors'},
+    'frame': {'boxes', 'errors'},
     'settings': {'errors'},
     'sources': GROUND,
     'detection': GROUND,
     'tracking': GROUND,
     'outputs': GROUND,
-    'listen': {''},
+    'listen': set(),
     'pipeline': GROUND | {'detection', 'tracking'},
-    'runner': GROUND | {'pipeline', 'outputs', 'sources'},
-    'ros': GROUND | {'detection', 'outputs', 'pipeline', 'runner', 'sources'},
+    'worker': GROUND | {'pipeline', 'outputs', 'sources'},
+    'engine': GROUND | {'worker', 'pipeline', 'detection', 'outputs', 'sources'},
+    'ros': GROUND | {'engine', 'detection', 'outputs', 'sources'},
 }
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 
 def imports_of(path):
-    """Name every module that a file imports, wherever in the file."""
+    """Yield the name of every module that a file imports, wherever in the file."""
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -42,44 +46,54 @@ def imports_of(path):
             yield node.module
 
 
-def room_of(path):
-    """Name the room that a file is in."""
+def part_of(path):
+    """Return the top-level module or folder of a file."""
     return path.relative_to(PACKAGE).with_suffix('').parts[0]
 
 
+def run_python(code):
+    """Run code in a fresh interpreter; fail if it fails."""
+    subprocess.run([sys.executable, '-c', code], check=True, cwd=PACKAGE.parent, timeout=60)
+
+
 @pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_rooms_below_its_own(path):
-    room = room_of(path)
+def test_a_module_imports_only_the_parts_that_its_own_may_import(path):
+    part = part_of(path)
     for name in imports_of(path):
         head, _, rest = name.partition('.')
-        if head == 'udp_infer_ros':
+        if head == 'udp_infer_ros' and rest:
             other = rest.partition('.')[0]
-            assert other == room or other in MAY_IMPORT[room], f'{room} imports {name}'
-        elif room != 'ros':
-            assert head not in ROS and not head.endswith('_msgs'), f'{room} imports {name}'
+            assert other == part or other in MAY_IMPORT[part], f'{part} imports {name}'
+        elif part != 'ros':
+            assert head not in ROS and not head.endswith('_msgs'), f'{part} imports {name}'
 
 
-def test_every_room_has_a_rule():
-    assert {room_of(path) for path in MODULES} == MAY_IMPORT.keys() | {'__init__'}
+def test_every_part_has_a_rule():
+    assert {part_of(path) for path in MODULES} == MAY_IMPORT.keys() | {'__init__'}
 
 
-def test_the_core_can_be_imported_where_there_is_no_ros():
+def test_the_core_can_be_imported_without_ros():
     names = [
         '.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts) for path in MODULES
-        if room_of(path) != 'ros']
-    block = f'import sys; sys.modules.update(dict.fromkeys({ROS!r}))'
-    subprocess.run(
-        [sys.executable, '-c', f'{block}; import {", ".join(names)}'], check=True, timeout=60)
+        if part_of(path) != 'ros']
+    run_python(
+        f'import sys; sys.modules.update(dict.fromkeys({ROS!r})); import {", ".join(names)}')
 
 
-def test_the_listener_needs_the_standard_library_and_at_most_rich():
-    allowed = sys.stdlib_module_names | {'udp_infer_ros', 'rich'}
+def test_the_executable_handles_signals_before_it_imports_anything_else():
+    run_python(
+        'import sys; before = set(sys.modules); import udp_infer_ros.ros.main; '
+        'new = {name.partition(".")[0] for name in set(sys.modules) - before}; '
+        'assert new - sys.stdlib_module_names == {"udp_infer_ros"}, new')
+
+
+def test_the_listener_needs_the_standard_library_and_at_most_rich_and_jsonschema():
+    allowed = sys.stdlib_module_names | {'udp_infer_ros', 'rich', 'jsonschema'}
     for path in (PACKAGE / 'listen').glob('*.py'):
         assert {name.partition('.')[0] for name in imports_of(path)} <= allowed
 
 
-def test_the_listener_can_be_imported_without_rich():
-    block = "import sys; sys.modules.update(dict.fromkeys(('rich', 'numpy', 'cv2')))"
-    subprocess.run(
-        [sys.executable, '-c', f'{block}; import udp_infer_ros.listen.command'], check=True,
-        timeout=60)
+def test_the_listener_can_be_imported_with_the_standard_library_alone():
+    run_python(
+        "import sys; sys.modules.update(dict.fromkeys(('rich', 'jsonschema', 'numpy', 'cv2'))); "
+        'import udp_infer_ros.listen.command')
