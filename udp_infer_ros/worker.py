@@ -26,7 +26,7 @@ class Worker:
     The one thread of the frame path; it keeps the frames in order.
 
     It owns the pipeline and the outputs while it runs, and ends when the intake is drained.
-    `_lock` guards `_actions` and `_finished`.
+    `_lock` guards `_actions` and `_finished`; only `stop` writes `_abandoned`.
 
     :param intake: where the frames come from.
     :param pipeline: processes them.
@@ -44,6 +44,7 @@ class Worker:
         self._lock = threading.Lock()
         self._actions: deque[Callable[[], None]] = deque()
         self._finished = False
+        self._abandoned = False
         self._warnings = Throttle(period_s=5.0)
         self._thread = threading.Thread(target=self._run, name='udp_infer worker', daemon=True)
 
@@ -62,12 +63,13 @@ class Worker:
 
     def stop(self, timeout_s: float = 2.0) -> bool:
         """
-        Finish the current frame and end.
+        Finish the current frame and end. A frame that does not end in time is not published.
 
         :return: whether the thread ended in time; a model may hang.
         """
         self._intake.close()
-        return self.join(timeout_s)
+        self._abandoned = not self.join(timeout_s)
+        return not self._abandoned
 
     @property
     def ended(self) -> bool:
@@ -121,6 +123,8 @@ class Worker:
             self._stats.record_error(f'inference failed: {error}')
             self._warnings.warning(
                 log, 'inference', 'frame dropped, inference failed: %s', error)
+            return
+        if self._abandoned:
             return
         for output in self._outputs:
             try:
