@@ -28,7 +28,8 @@ NAMES = {'names': "['person', 'car']"}
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     return str(write_model(tmp_path / 'two.onnx', yolo_table(BOXES, 2), metadata=NAMES))
 
 

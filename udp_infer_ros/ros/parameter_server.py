@@ -95,6 +95,6 @@ class ParameterServer:
 
     def _changed(self, parameters: list[RosParameter[Any]]) -> Settings:
         settings = params.changed(self.settings, parameters)
-        if self._engine() is not None:
-            params.refuse_changes(self.settings, settings)
+        params.refuse_changes(
+            self.settings, settings, configured=self._engine() is not None)
         return settings

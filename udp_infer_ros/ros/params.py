@@ -79,15 +79,20 @@ def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Sett
     return settings.with_values(values) if values else settings
 
 
-def refuse_changes(before: Settings, after: Settings) -> None:
+def refuse_changes(before: Settings, after: Settings, *, configured: bool) -> None:
     """
-    Refuse changes of parameters that are not live.
+    Refuse changes that cannot take effect now.
 
+    :param configured: the node is not unconfigured.
     :raises SettingError: for the first of them.
     """
     old, new = before.flat(), after.flat()
     for name, parameter in PARAMETERS.items():
-        if parameter.change != 'live' and old[name] != new[name]:
+        if old[name] == new[name] or parameter.change == 'live':
+            continue
+        if parameter.change == 'start':
+            raise SettingError(name, new[name], 'is read at the start of the process', 'restart it')
+        if configured:
             raise SettingError(
                 name, new[name], 'can be changed only while the node is unconfigured',
                 'deactivate, cleanup, set it, then configure and activate')
