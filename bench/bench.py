@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-How long the steps of a frame take on this machine, and how that compares with the usual way.
+Measure how long the stages of a frame take, beside the usual way to compute the same.
 
     make bench
 
-Every figure is the median of many runs in this process. Machines differ and are noisy; the ratio
-to the usual way, measured in the same run, is what can be compared.
+Each figure is the median of many runs in this process. Machines differ and are noisy; compare
+the ratios, whose two sides are measured in the same run.
 """
 
 from __future__ import annotations
@@ -28,26 +28,28 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / 'test'), str(ROOT / 'dev')]
 
 from helpers import make_frame, make_result  # noqa: E402, I100
-from udp_infer_ros.detection.decoders import InputSize, yolo  # noqa: E402
 from udp_infer_ros.detection.detector import Detector  # noqa: E402
-from udp_infer_ros.detection.families import YOLO  # noqa: E402
+from udp_infer_ros.detection.families import FAMILIES  # noqa: E402
 from udp_infer_ros.detection.model_file import ImageInput  # noqa: E402
 from udp_infer_ros.detection.nms import non_max_suppression  # noqa: E402
 from udp_infer_ros.detection.preprocess import Preprocessor  # noqa: E402
+from udp_infer_ros.detection.types import InputSize  # noqa: E402
+from udp_infer_ros.frame import Detections, NO_TRACK, Result  # noqa: E402
 from udp_infer_ros.outputs.payload import encode  # noqa: E402
-from udp_infer_ros.outputs.udp import resolve_targets, UdpOutput  # noqa: E402
+from udp_infer_ros.outputs.udp import UdpOutput  # noqa: E402
 from udp_infer_ros.pipeline import Pipeline  # noqa: E402
 from udp_infer_ros.ros.convert import detections_to_ros  # noqa: E402
-from udp_infer_ros.settings import ModelSettings, Settings, UdpSettings  # noqa: E402
+from udp_infer_ros.settings import Settings, TrackSettings  # noqa: E402
 from udp_infer_ros.stats import Stats  # noqa: E402
-from udp_infer_ros.tracking import ByteTracker  # noqa: E402
+from udp_infer_ros.tracking.byte import ByteTracker  # noqa: E402
 
-SIZE = InputSize(640, 640)
+YOLO = FAMILIES['yolo']
+SIZE = InputSize(width=640, height=640)
 RANDOM = np.random.default_rng(1)
 
 
 def median_ms(run: Callable[[], object], repeat: int = 200) -> float:
-    """Time something, after a few runs that do not count."""
+    """Return the median time of a function, after a few runs that are not counted."""
     times_ms = []
     for i in range(repeat + 5):
         begin_s = time.perf_counter()
@@ -69,10 +71,11 @@ def report(name: str, ours: Callable[[], object], usual: Callable[[], object] | 
 
 
 def preprocessing() -> None:
-    """1280 x 720 into 640 x 640."""
+    """Measure the letterbox of a 1280 x 720 image."""
     image = RANDOM.integers(0, 256, (720, 1280, 3), dtype=np.uint8)
-    target = ImageInput('images', SIZE, np.dtype(np.float32), False, True)
-    prepare = Preprocessor(target, YOLO)
+    target = ImageInput(
+        name='images', size=SIZE, dtype=np.dtype(np.float32), channels_last=False, batched=True)
+    prepare = Preprocessor(target, YOLO.preprocessing)
 
     def usual() -> object:
         small = cv2.resize(image, (640, 360))
@@ -83,21 +86,21 @@ def preprocessing() -> None:
 
 
 def decoding() -> None:
-    """8400 anchors, 80 classes."""
+    """Measure decoding and NMS of 8400 anchors and 80 classes."""
     for count, text in ((20, '20 objects'), (1000, '1000 candidates of 50 objects')):
         table = np.zeros((1, 84, 8400), dtype=np.float32)
         table[0, 4:] = RANDOM.uniform(0, 0.05, (80, 8400))
         columns = RANDOM.permutation(8400)[:count]
         objects = min(count, 50)
-        centres = np.repeat(RANDOM.uniform(40, 600, (objects, 2)), count // objects, axis=0)
-        table[0, :2, columns] = centres + RANDOM.normal(0, 2, centres.shape)
+        centers = np.repeat(RANDOM.uniform(40, 600, (objects, 2)), count // objects, axis=0)
+        table[0, :2, columns] = centers + RANDOM.normal(0, 2, centers.shape)
         table[0, 2:4, columns] = np.repeat(
             RANDOM.uniform(20, 80, (objects, 2)), count // objects, axis=0)
         labels = np.repeat(RANDOM.integers(0, 80, objects), count // objects)
         table[0, 4 + labels, columns] = RANDOM.uniform(0.4, 0.9, count)
 
         def ours(table: np.ndarray = table) -> object:
-            found = yolo({'output0': table}, 0.25, SIZE)
+            found = YOLO.decode({'output0': table}, 0.25, SIZE)
             return non_max_suppression(
                 found.xyxy, found.scores, found.class_ids, iou=0.45, class_agnostic=False)
 
@@ -109,13 +112,13 @@ def decoding() -> None:
             return sv.Detections(
                 xyxy=np.hstack((xywh[:, :2] - xywh[:, 2:] / 2, xywh[:, :2] + xywh[:, 2:] / 2)),
                 confidence=scores[keep], class_id=labels[keep]).with_nms(0.45)
-        report(f'decode and suppress 8400 anchors, {text}', ours, usual, 100)
+        report(f'decode and NMS of 8400 anchors, {text}', ours, usual, 100)
 
 
 def tracking() -> None:
-    """Objects that drift."""
+    """Measure tracking of objects that drift."""
     for count in (10, 50, 300):
-        tracker = ByteTracker()
+        tracker = ByteTracker(TrackSettings())
         corner = RANDOM.uniform(0, (1800, 1000), (count, 2))
         size = RANDOM.uniform(20, 80, (count, 2))
         speed = RANDOM.normal(0, 2, (count, 2))
@@ -126,20 +129,22 @@ def tracking() -> None:
                    stamp: list[int] = stamp, count: int = count) -> object:
             stamp[0] += 33_000_000
             corner += speed
-            return tracker.update(sv.Detections(
+            return tracker.update(Detections(
                 xyxy=np.hstack((corner, corner + size)).astype(np.float32),
-                confidence=np.full(count, 0.8, dtype=np.float32),
-                class_id=np.zeros(count, dtype=int)), stamp[0])
+                score=np.full(count, 0.8, dtype=np.float32),
+                class_id=np.zeros(count, dtype=np.intp), class_name=np.full(count, 'person'),
+                track_id=np.full(count, NO_TRACK)), stamp[0])
         report(f'track {count} objects', update)
 
 
-def telling() -> None:
-    """Fifty detections, said twice."""
+def publishing(detector: Detector) -> None:
+    """Measure the outputs with 50 detections."""
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(('127.0.0.1', 0))
-    target = f'127.0.0.1:{receiver.getsockname()[1]}'
-    settings = UdpSettings(targets=(target,), max_bytes=65507)
-    output = UdpOutput(settings, resolve_targets([target]), Stats())
+    output = UdpOutput()
+    output.prepare(Settings().with_values({
+        'udp.targets': [f'127.0.0.1:{receiver.getsockname()[1]}'], 'udp.max_bytes': 65507,
+    }), previous=None, model=detector.info)()
     image = np.zeros((480, 640, 3), dtype=np.uint8)
     result = make_result(50)
     assert result.objects
@@ -149,23 +154,22 @@ def telling() -> None:
             {'x': found.x, 'y': found.y, 'width': found.width, 'height': found.height,
              'confidence': found.score, 'class': found.class_name, 'class_id': found.class_id,
              'tracker_id': found.track_id} for found in result.objects]}).encode()
-    report('plain numbers of 50 detections', lambda: make_plain(result))
+    report('plain numbers of 50 detections', lambda: make_objects(result))
     report('encode 50 detections', lambda: encode(result), usual)
-    report('encode and send 50 detections', lambda: output.tell(result, image))
+    report('encode and send 50 detections', lambda: output.write(result, image))
     report('Detection2DArray of 50 detections', lambda: detections_to_ros(result, 'name'))
     output.close()
     receiver.close()
 
 
-def make_plain(result: object) -> object:
-    """Compute the rows that both outputs use, which a Result otherwise does once."""
+def make_objects(result: Result) -> object:
+    """Compute the rows that all outputs share, which a Result computes once."""
     result.__dict__.pop('objects', None)
-    return result.objects  # type: ignore[attr-defined]
+    return result.objects
 
 
-def whole() -> None:
-    """Time the bundled model on a 640 x 272 frame, from the slot to the result."""
-    detector = Detector.load(ModelSettings())
+def whole_frame(detector: Detector) -> None:
+    """Measure a 640 x 272 frame with the bundled model, from the image to the result."""
     pipeline = Pipeline(detector, Settings(), Stats())
     frame = make_frame(width=640, height=272)
     tensor, _ = detector.prepare(frame.image)
@@ -174,13 +178,18 @@ def whole() -> None:
 
 
 def main() -> None:
-    """Run everything."""
+    """Measure everything."""
     cv2.setNumThreads(1)
     print(f'{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, NumPy {np.__version__}, '
           f'OpenCV {cv2.__version__}')
     print(f'{"":48} {"ours":>11}   {"usual":>11}   ratio')
-    for part in (preprocessing, decoding, tracking, telling, whole):
-        part()
+    preprocessing()
+    decoding()
+    tracking()
+    detector = Detector.load(Settings().model)
+    publishing(detector)
+    whole_frame(detector)
+    detector.close()
 
 
 if __name__ == '__main__':
