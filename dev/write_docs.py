@@ -88,7 +88,7 @@ def families_table() -> str:
         '|---|---|---|---|---|---|']
     for family in FAMILIES.values():
         lines.append(
-            f'| `{family.name}` | {family.models} | {family.layout} | {family.recognised} | '
+            f'| `{family.name}` | {family.models} | {family.layout} | {family.recognized_by} | '
             f'{family.preprocessing} | {family.source} |')
     return '\n'.join(lines) + '\n'
 

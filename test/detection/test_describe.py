@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the node would do with a model is told without a ROS graph."""
+"""A model file is described without a ROS graph."""
 
 from helpers import write_model, yolo_table
 import pytest
@@ -9,7 +9,7 @@ from udp_infer_ros.detection.describe import describe_model
 from udp_infer_ros.errors import ModelError
 
 
-def test_a_model_is_described_line_by_line(tmp_path):
+def test_each_property_of_a_model_is_one_line(tmp_path):
     names = [f'thing {i}' for i in range(12)]
     path = write_model(tmp_path / 'm.onnx', yolo_table([], 12), metadata={'names': str(names)})
     lines = dict(line.split(None, 1) for line in describe_model(str(path)).splitlines())
@@ -23,6 +23,6 @@ def test_a_model_is_described_line_by_line(tmp_path):
     assert lines['one'].endswith(' ms')
 
 
-def test_a_model_that_the_node_would_refuse_is_refused(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(ModelError):
         describe_model(str(tmp_path / 'none.onnx'))

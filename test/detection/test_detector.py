@@ -1,14 +1,16 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""A model file becomes a detector, or an error that says what is wrong with the file."""
+"""A model file becomes a detector, or an error that names what is wrong with the file."""
 
 from helpers import write_model, yolo_table
 import numpy as np
 import onnx
 import pytest
 from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.local import LocalBackend
 from udp_infer_ros.errors import ModelError, SettingError
+from udp_infer_ros.frame import NO_TRACK
 from udp_infer_ros.settings import DetectSettings, ModelSettings
 
 NAMES = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'task': 'detect'}
@@ -19,102 +21,124 @@ def load(path, **settings):
     return Detector.load(ModelSettings(id=str(path), **settings))
 
 
-def detect(detector, image, threshold=0.4, class_ids=(), **settings):
+def detect(detector, image, min_score=0.4, **settings):
     """Run all three steps."""
     tensor, letterbox = detector.prepare(image)
-    return detector.read(
-        detector.run(tensor), letterbox, DetectSettings(confidence=threshold, **settings),
-        threshold=threshold, class_ids=class_ids)
+    selection = detector.selection(DetectSettings(**settings), min_score)
+    return detector.read(detector.run(tensor), letterbox, selection)
 
 
-def grey(width=64, height=64):
-    """Make an image."""
+def gray(width=64, height=64):
+    """Build a gray image."""
     return np.full((height, width, 3), 127, dtype=np.uint8)
 
 
 def test_yolo_outputs_become_boxes_in_image_pixels(tmp_path):
     # 128 x 64 pixels fit into 64 x 64 at half size, 16 pixels from the top.
     table = yolo_table([(10, 20, 30, 40, 0.9, 1), (40, 20, 60, 44, 0.6, 0)], 3)
-    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), grey(128, 64))
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), gray(128, 64))
     np.testing.assert_allclose(found.xyxy, [[20, 8, 60, 48], [80, 8, 120, 56]])
-    np.testing.assert_allclose(found.confidence, [0.9, 0.6])
+    np.testing.assert_allclose(found.score, [0.9, 0.6])
     assert found.class_id.tolist() == [1, 0]
-    assert found.data['class_name'].tolist() == ['car', 'person']
+    assert found.track_id.tolist() == [NO_TRACK, NO_TRACK]
+    assert found.class_name.tolist() == ['car', 'person']
 
 
 def test_end_to_end_outputs_become_boxes_in_image_pixels(tmp_path):
     table = np.zeros((1, 20, 6))
     table[0, 0] = (10, 20, 30, 40, 0.5, 2)
     table[0, 1] = (10, 20, 30, 41, 0.9, 2)
-    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), grey())
-    assert found.data['class_name'].tolist() == ['dog', 'dog'], 'not suppressed: NMS was inside'
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), gray())
+    assert found.class_name.tolist() == ['dog', 'dog'], 'not suppressed, because NMS is in the model'
     np.testing.assert_allclose(found.xyxy, [[10, 20, 30, 41], [10, 20, 30, 40]])
 
 
-def test_boxes_of_a_class_that_overlap_are_suppressed(tmp_path):
+def test_overlapping_boxes_of_one_class_are_suppressed(tmp_path):
     boxes = [(10, 10, 40, 40, 0.9, 0), (11, 10, 41, 40, 0.8, 0), (11, 10, 41, 40, 0.7, 1)]
     model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
-    assert detect(model, grey()).data['class_name'].tolist() == ['person', 'car']
-    assert len(detect(model, grey(), class_agnostic=True)) == 1
-    assert len(detect(model, grey(), iou=1.0)) == 3
+    assert detect(model, gray()).class_name.tolist() == ['person', 'car']
+    assert len(detect(model, gray(), class_agnostic=True)) == 1
+    assert len(detect(model, gray(), iou=1.0)) == 3
 
 
-def test_only_the_best_are_kept_where_there_are_too_many(tmp_path):
+def test_the_boxes_with_the_highest_scores_are_kept_if_there_are_too_many(tmp_path):
     boxes = [(i, 0, i + 1, 20, 0.5 + i / 200, 0) for i in range(60)]
     model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
-    found = detect(model, grey(), max_detections=5)
+    found = detect(model, gray(), max_detections=5)
     np.testing.assert_allclose(found.xyxy[:, 0], [59, 58, 57, 56, 55])
-    assert len(detect(model, grey(), max_candidates=7)) == 7
+    assert len(detect(model, gray(), max_candidates=7)) == 7
 
 
-def test_only_the_classes_wanted_are_kept(tmp_path):
+@pytest.mark.parametrize('classes, kept', [
+    (('dog',), ['dog']), (('2',), ['dog']), (('dog', '0'), ['person', 'dog']), ((), [
+        'person', 'dog'])])
+def test_only_boxes_of_the_selected_classes_are_kept(tmp_path, classes, kept):
     boxes = [(0, 0, 20, 20, 0.9, 0), (30, 30, 50, 50, 0.8, 2)]
     model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
-    assert model.class_ids(['dog', '1']) == (2, 1)
-    found = detect(model, grey(), class_ids=model.class_ids(['dog']))
-    assert found.data['class_name'].tolist() == ['dog']
+    assert detect(model, gray(), classes=classes).class_name.tolist() == kept
 
 
-def test_an_unknown_class_is_refused_with_the_nearest_known(tmp_path):
+def test_boxes_below_the_confidence_can_be_kept_for_the_tracker(tmp_path):
+    boxes = [(0, 0, 20, 20, 0.9, 0), (30, 30, 50, 50, 0.2, 2)]
+    model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
+    assert len(detect(model, gray(), min_score=0.1, confidence=0.5)) == 2
+
+
+def test_an_unknown_class_is_refused_with_the_closest_name(tmp_path):
     model = load(write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES))
     with pytest.raises(SettingError) as caught:
-        model.class_ids(['persn'])
+        model.selection(DetectSettings(classes=('persn',)), min_score=0.4)
     assert str(caught.value) == (
         "detect.classes = ['persn']: the model has no class 'persn'; did you mean 'person'?")
 
 
-def test_what_is_not_a_box_never_leaves_the_detector(tmp_path):
+def test_boxes_that_are_not_finite_or_have_no_area_are_dropped(tmp_path):
     nan, inf = float('nan'), float('inf')
     table = yolo_table([
         (nan, 0, 20, 20, 0.9, 0), (0, 0, inf, 20, 0.9, 0), (5, 5, 5, 20, 0.9, 0),
         (30, 30, 20, 20, 0.9, 0), (-50, -50, -10, -10, 0.9, 0), (70, 70, 90, 90, 0.9, 0),
         (0, 0, 20, 20, nan, 0), (0, 0, 20, 20, inf, 1), (-10, 50, 30, 90, 0.5, 2)], 3)
-    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), grey())
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), gray())
     np.testing.assert_allclose(found.xyxy, [[0, 50, 30, 64]])
 
 
-def test_nothing_found_is_an_empty_set_with_every_column(tmp_path):
-    model = load(write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES))
-    found = detect(model, grey())
-    assert len(found) == 0
-    assert found.confidence.shape == (0,) and found.class_id.shape == (0,)
-    assert found.data['class_name'].shape == (0,)
+@pytest.mark.parametrize('boxes', [[], [(0, 0, 20, 20, 0.9, 2)]])
+def test_detections_have_the_same_columns_with_and_without_rows(tmp_path, boxes):
+    model = load(write_model(tmp_path / 'm.onnx', yolo_table(boxes, 3), metadata=NAMES))
+    found = detect(model, gray())
+    assert len(found) == len(boxes) and found.xyxy.shape == (len(boxes), 4)
+    columns = (found.xyxy, found.score, found.class_id, found.track_id)
+    assert [column.dtype for column in columns] == [np.float32, np.float32, np.intp, np.int64]
+    assert found.class_name.dtype.kind == 'U'
+
+
+def test_corners_are_multiples_of_a_hundredth_of_a_pixel(tmp_path):
+    table = yolo_table([(1.234, 2.346, 30.1, 40.017, 0.9, 0)], 3)
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), gray())
+    np.testing.assert_array_equal(
+        found.xyxy, np.array([[1.23, 2.35, 30.1, 40.02]], dtype=np.float32))
+
+
+def test_a_box_without_size_after_rounding_is_dropped(tmp_path):
+    table = yolo_table([(10.001, 10, 10.004, 20, 0.9, 0), (10, 10, 20, 20, 0.8, 1)], 3)
+    found = detect(load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES)), gray())
+    assert found.class_id.tolist() == [1]
 
 
 def test_classes_without_names_get_numbers(tmp_path):
     table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
-    found = detect(load(write_model(tmp_path / 'm.onnx', table)), grey())
-    assert found.data['class_name'].tolist() == ['class_2']
+    found = detect(load(write_model(tmp_path / 'm.onnx', table)), gray())
+    assert found.class_name.tolist() == ['class_2']
 
 
-def test_configured_names_win_over_those_in_the_file(tmp_path):
+def test_configured_class_names_take_precedence_over_those_in_the_file(tmp_path):
     table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
     model = load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES), labels=('a', 'b', 'c'))
-    assert detect(model, grey()).data['class_name'].tolist() == ['c']
+    assert detect(model, gray()).class_name.tolist() == ['c']
 
 
 def refusal(path, **settings):
-    """Load a model that must be refused; return the text."""
+    """Return the error of a model that must be refused."""
     with pytest.raises(ModelError) as caught:
         load(path, **settings)
     return str(caught.value)
@@ -122,7 +146,7 @@ def refusal(path, **settings):
 
 def test_a_missing_file_is_refused(tmp_path):
     text = refusal(tmp_path / 'none.onnx')
-    assert "none.onnx': must be a bundled model or the path of an ONNX file; bundled are: " in text
+    assert "none.onnx': must be a bundled model or the path of an ONNX file; bundled models: " in text
     assert 'nanodet_g_416' in text
 
 
@@ -130,23 +154,23 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_a_file_that_is_not_onnx_is_refused(tmp_path, content):
     path = tmp_path / 'm.onnx'
     path.write_bytes(content)
-    assert 'must be a whole ONNX file that ONNX Runtime' in refusal(path)
+    assert 'must be a complete ONNX file that ONNX Runtime' in refusal(path)
 
 
 def test_a_truncated_file_is_refused(tmp_path):
     path = write_model(tmp_path / 'm.onnx', yolo_table([], 3, anchors=8000))
     path.write_bytes(path.read_bytes()[:-5000])
-    assert 'must be a whole ONNX file' in refusal(path)
+    assert 'must be a complete ONNX file' in refusal(path)
 
 
 @pytest.mark.parametrize('task', ['segment', 'pose', 'obb', 'classify'])
-def test_a_model_for_another_task_is_refused_by_name(tmp_path, task):
+def test_a_model_for_another_task_is_refused(tmp_path, task):
     path = write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata={**NAMES, 'task': task})
     assert refusal(path).endswith(
         f'must be an object detector, but its task is {task!r}; use a detection model')
 
 
-def test_an_unknown_layout_is_refused_with_the_shapes_seen_and_those_known(tmp_path):
+def test_an_unknown_layout_is_refused_with_its_shapes_and_the_known_ones(tmp_path):
     path = write_model(tmp_path / 'm.onnx', np.zeros((1, 1000)), metadata=NAMES)
     text = refusal(path)
     assert 'has outputs of an unknown layout: output0 (1, 1000)' in text
@@ -155,7 +179,7 @@ def test_an_unknown_layout_is_refused_with_the_shapes_seen_and_those_known(tmp_p
     assert 'output0 (1, 116, 84), output1 (1, 32, 16, 16)' in refusal(two)
 
 
-def test_labels_of_the_wrong_count_are_refused(tmp_path):
+def test_a_wrong_number_of_class_names_is_refused(tmp_path):
     path = write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES)
     assert refusal(path, labels=('a', 'b')) == (
         "model.labels = ['a', 'b']: has 2 classes, but the network has 3; "
@@ -178,13 +202,13 @@ def test_an_input_of_an_unknown_type_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize('input_type', [onnx.TensorProto.FLOAT16, onnx.TensorProto.UINT8])
-def test_other_number_types_work(tmp_path, input_type):
+def test_inputs_of_other_number_types_are_supported(tmp_path, input_type):
     table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
     path = write_model(tmp_path / 'm.onnx', table, metadata=NAMES, input_type=input_type)
-    assert len(detect(load(path), grey())) == 1
+    assert len(detect(load(path), gray())) == 1
 
 
-def test_a_dynamic_input_takes_its_size_from_the_metadata(tmp_path):
+def test_the_size_of_a_dynamic_input_is_read_from_the_metadata(tmp_path):
     path = write_model(
         tmp_path / 'm.onnx', yolo_table([], 3), input_shape=(1, 3, 'h', 'w'),
         metadata={**NAMES, 'imgsz': '[32, 96]'})
@@ -192,14 +216,14 @@ def test_a_dynamic_input_takes_its_size_from_the_metadata(tmp_path):
     assert (info.input_width, info.input_height) == (96, 32)
 
 
-def test_a_model_that_fails_on_its_first_run_is_refused(tmp_path):
+def test_a_model_that_does_not_fit_the_configured_family_is_refused(tmp_path):
     path = write_model(tmp_path / 'm.onnx', np.zeros((1, 8, 5)), metadata=NAMES)
     text = refusal(path, family='end2end')
     assert text.startswith("model.family = 'end2end': does not fit the outputs of")
     assert 'which are output0 (1, 8, 5)' in text and 'expected is (1, n, 6)' in text
 
 
-def test_the_bundled_model_says_what_it_is():
+def test_the_bundled_model_is_described():
     info = Detector.load(ModelSettings(threads=1)).info
     assert (info.name, info.family, len(info.labels)) == ('nanodet_g_416', 'yolo', 80)
     assert (info.input_width, info.provider, info.threads) == (416, 'CPUExecutionProvider', 1)
@@ -209,13 +233,43 @@ def test_the_bundled_model_says_what_it_is():
         'onnxruntime), 1 threads')
 
 
-@pytest.mark.parametrize('settings, shown', [
+@pytest.mark.parametrize('settings, text', [
     ({'resize': 'stretch'}, 'RGB 0..1, stretch'),
     ({'color': 'bgr'}, 'BGR 0..1, letterbox'),
     ({'std': (1.0, 1.0, 1.0)}, 'RGB 0..255, letterbox'),
     ({'mean': (123.675, 116.28, 103.53), 'std': (58.395, 57.12, 57.375)},
      'RGB ImageNet mean and std, letterbox'),
 ])
-def test_a_parameter_wins_over_what_is_usual_for_a_family(tmp_path, settings, shown):
+def test_a_parameter_takes_precedence_over_the_preprocessing_of_the_family(
+        tmp_path, settings, text):
     path = write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES)
-    assert str(load(path, **settings).info.preprocessing) == shown
+    assert load(path, **settings).info.preprocessing == text
+
+
+class RecordingBackend:
+    """A backend that records its calls."""
+
+    def __init__(self, backend):
+        self.inputs, self.outputs = backend.inputs, backend.outputs
+        self.metadata, self.info = backend.metadata, backend.info
+        self.calls = []
+        self._backend = backend
+
+    def infer(self, feeds):
+        self.calls.append('infer')
+        return self._backend.infer(feeds)
+
+    def close(self):
+        self.calls.append('close')
+
+
+def test_any_backend_can_run_the_network(tmp_path):
+    table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
+    path = write_model(tmp_path / 'm.onnx', table, metadata=NAMES)
+    settings = ModelSettings(id=str(path))
+    backend = RecordingBackend(LocalBackend.load(settings))
+    detector = Detector.load(settings, backend)
+    runs_at_load = len(backend.calls)
+    assert detect(detector, gray()).class_name.tolist() == ['dog']
+    detector.close()
+    assert runs_at_load >= 2 and backend.calls[runs_at_load:] == ['infer', 'close']

@@ -17,13 +17,13 @@ from udp_infer_ros.errors import ModelError
     ('a.json', '["person", "car"]'),
     ('a.json', '{"names": {"0": "person", "1": "car"}}'),
 ])
-def test_names_are_read_from_text_yaml_and_json(tmp_path, name, text):
+def test_class_names_are_read_from_text_yaml_and_json_files(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text)
     assert configured_labels([str(path)]) == ('person', 'car')
 
 
-def test_names_may_be_given_as_they_are():
+def test_class_names_can_be_listed_in_the_parameter():
     assert configured_labels(['person', 'car']) == ('person', 'car')
     assert configured_labels(['person']) == ('person',)
     assert configured_labels([]) == ()
@@ -31,13 +31,13 @@ def test_names_may_be_given_as_they_are():
 
 @pytest.mark.parametrize('name, text, rule', [
     ('a.txt', None, 'cannot be read: '),
-    ('a.txt', ' \n', 'must hold class names'),
+    ('a.txt', ' \n', 'must contain class names'),
     ('a.yaml', 'names: [', 'cannot be read: '),
     ('a.json', '{', 'cannot be read: '),
-    ('a.yaml', 'nc: 3', 'must hold class names'),
+    ('a.yaml', 'nc: 3', 'must contain class names'),
     ('a.yaml', '!!python/object/apply:os.system [false]', 'cannot be read: '),
 ])
-def test_a_file_without_names_is_refused(tmp_path, name, text, rule):
+def test_a_file_without_class_names_is_refused(tmp_path, name, text, rule):
     path = tmp_path / name
     if text is not None:
         path.write_text(text)
@@ -46,7 +46,7 @@ def test_a_file_without_names_is_refused(tmp_path, name, text, rule):
     assert str(caught.value).startswith(f'model.labels = {str(path)!r}: {rule}')
 
 
-@pytest.mark.parametrize('configured, in_file, count, spare, expected', [
+@pytest.mark.parametrize('configured, in_file, count, has_background, expected', [
     ((), ('a', 'b'), 2, False, ('a', 'b')),
     (('x', 'y'), ('a', 'b'), 2, False, ('x', 'y')),
     ((), (), 2, False, ('class_0', 'class_1')),
@@ -57,12 +57,18 @@ def test_a_file_without_names_is_refused(tmp_path, name, text, rule):
     ((), (), 3, True, ('class_0', 'class_1')),
     ((), (), 91, True, tuple(f'class_{i}' for i in range(91))),
 ])
-def test_every_class_gets_a_name(configured, in_file, count, spare, expected):
-    assert label_classes('m', configured, in_file, count, spare_class=spare) == expected
+def test_every_class_gets_a_name(configured, in_file, count, has_background, expected):
+    assert label_classes(
+        'm', configured=configured, in_file=in_file, class_count=count,
+        has_background=has_background) == expected
 
 
-def test_names_of_another_number_than_classes_are_refused():
-    with pytest.raises(ModelError, match=r"model.labels = \['a'\]: has 1 classes, but the netw"):
-        label_classes('m', ('a',), ('a', 'b'), 2, spare_class=False)
-    with pytest.raises(ModelError, match="model.id = 'm': names 3 classes, but the network has 2"):
-        label_classes('m', (), ('a', 'b', 'c'), 2, spare_class=False)
+@pytest.mark.parametrize('configured, in_file, text', [
+    (('a',), ('a', 'b'), "model.labels = ['a']: has 1 classes, but the network has 2"),
+    ((), ('a', 'b', 'c'), "model.id = 'm': names 3 classes, but the network has 2"),
+])
+def test_a_wrong_number_of_class_names_is_refused(configured, in_file, text):
+    with pytest.raises(ModelError) as caught:
+        label_classes(
+            'm', configured=configured, in_file=in_file, class_count=2, has_background=False)
+    assert str(caught.value).startswith(text)

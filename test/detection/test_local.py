@@ -1,13 +1,15 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""A network runs where it was told to, or the user is told that it does not."""
+"""A network runs on the configured device, or an error names the reason."""
+
+import threading
 
 from helpers import write_model, yolo_table
+import numpy as np
 import onnxruntime as ort
 import pytest
-from udp_infer_ros.detection import devices
-from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.local import CPU, CUDA, LocalBackend, usable_cores
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import ModelSettings
 
@@ -22,8 +24,8 @@ def model(tmp_path):
 
 
 def load(model, **settings):
-    """Load a model and tell what it is."""
-    return Detector.load(ModelSettings(id=model, **settings)).info
+    """Load a model and return where it runs."""
+    return LocalBackend.load(ModelSettings(id=model, **settings)).info
 
 
 @needs_cpu_only
@@ -32,7 +34,7 @@ def load(model, **settings):
     ('tensorrt', 'TensorrtExecutionProvider', 'TensorRT'),
     ('openvino', 'OpenVINOExecutionProvider', 'onnxruntime-openvino'),
 ])
-def test_a_device_that_is_not_there_is_an_error_with_what_to_install(
+def test_an_unavailable_device_is_an_error_with_what_to_install(
         model, device, provider, package):
     with pytest.raises(ModelError) as caught:
         load(model, device=device)
@@ -42,34 +44,34 @@ def test_a_device_that_is_not_there_is_an_error_with_what_to_install(
 
 
 @needs_cpu_only
-def test_a_device_that_onnx_runtime_claims_but_that_does_not_start_is_an_error(
+def test_a_device_that_is_listed_but_does_not_start_is_an_error(
         model, monkeypatch):
-    # ONNX Runtime lists a provider whose library is missing, and then falls back in silence.
-    monkeypatch.setattr(ort, 'get_available_providers', lambda: [devices.CUDA, devices.CPU])
+    # ONNX Runtime lists a provider whose library is missing, and then uses the CPU.
+    monkeypatch.setattr(ort, 'get_available_providers', lambda: [CUDA, CPU])
     with pytest.warns(UserWarning, match='CUDAExecutionProvider'), pytest.raises(
             ModelError, match='did not start, ONNX Runtime fell back to CPUExecutionProvider'):
         load(model, device='cuda')
 
 
 @needs_cpu_only
-def test_auto_says_what_did_not_start(model, monkeypatch):
-    monkeypatch.setattr(ort, 'get_available_providers', lambda: [devices.CUDA, devices.CPU])
+def test_auto_names_the_devices_that_did_not_start(model, monkeypatch):
+    monkeypatch.setattr(ort, 'get_available_providers', lambda: [CUDA, CPU])
     with pytest.warns(UserWarning, match='CUDAExecutionProvider'):
         info = load(model)
-    assert info.provider == devices.CPU
+    assert info.provider == CPU
     assert info.provider_reason.endswith('because CUDAExecutionProvider did not start')
 
 
 @needs_cpu_only
-def test_auto_and_cpu_say_why_it_is_the_cpu(model):
+def test_the_reason_for_the_device_is_given(model):
     assert load(model).provider_reason == 'auto: the best of this onnxruntime'
     assert load(model, device='cpu').provider_reason == 'set by model.device'
 
 
-def test_threads_are_those_that_this_process_may_use(model, monkeypatch):
-    monkeypatch.setattr(devices.os, 'sched_getaffinity', lambda pid: {0, 5, 7})
+def test_the_cores_of_this_process_are_counted_by_its_affinity(monkeypatch):
+    monkeypatch.setattr('os.sched_getaffinity', lambda pid: {0, 5, 7})
     monkeypatch.setattr('builtins.open', raise_not_found)
-    assert devices.usable_cores() == 3
+    assert usable_cores() == 3
 
 
 def raise_not_found(*arguments, **keywords):
@@ -77,5 +79,49 @@ def raise_not_found(*arguments, **keywords):
     raise FileNotFoundError
 
 
-def test_threads_are_a_parameter(model):
+def test_the_number_of_threads_is_a_parameter(model):
     assert load(model, threads=3).threads == 3
+
+
+@pytest.fixture
+def backend(model):
+    return LocalBackend.load(ModelSettings(id=model))
+
+
+def test_a_backend_describes_its_inputs_and_outputs(backend, model):
+    assert list(map(str, backend.inputs)) == ['images (1, 3, 64, 64) tensor(float)']
+    assert backend.outputs == ('output0',)
+    assert (backend.info.name, backend.info.location) == ('m', model)
+
+
+def test_several_threads_can_infer_at_once(backend):
+    outputs = [None] * 4
+
+    def infer(i):
+        image = np.full((1, 3, 64, 64), i, dtype=np.float32)
+        for _ in range(20):
+            outputs[i] = backend.infer({'images': image})['output0']
+    threads = [threading.Thread(target=infer, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for output in outputs:
+        np.testing.assert_array_equal(output, yolo_table([], 3))
+
+
+@pytest.mark.parametrize('feeds', [
+    {}, {'images': np.zeros((1, 3, 32, 32), dtype=np.float32)},
+    {'images': np.zeros((1, 3, 64, 64), dtype=np.int8)}])
+def test_an_error_of_onnx_runtime_is_a_model_error_of_one_line(backend, model, feeds):
+    with pytest.raises(ModelError) as caught:
+        backend.infer(feeds)
+    text = str(caught.value)
+    assert text.startswith(f'model.id = {model!r}: does not run: ') and '\n' not in text
+
+
+def test_a_closed_backend_does_not_infer(backend):
+    backend.close()
+    backend.close()
+    with pytest.raises(ModelError, match='does not run: the model is closed'):
+        backend.infer({'images': np.zeros((1, 3, 64, 64), dtype=np.float32)})

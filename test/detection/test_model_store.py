@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""A model is found or fetched, whole and unchanged, or an error says why not."""
+"""A model is found or downloaded, complete and unchanged, or an error gives the reason."""
 
 import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,12 +21,15 @@ pytestmark = pytest.mark.timeout(60)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves the model, or a part of it."""
+    """Serves the model, a part of it, or an error."""
 
     def do_GET(self):
         self.server.requests += 1
         if self.path == '/missing.onnx':
             self.send_error(404)
+            return
+        if self.path == '/busy.onnx' and self.server.requests == 1:
+            self.send_error(503)
             return
         self.send_response(200)
         self.send_header('Content-Length', str(len(CONTENT)))
@@ -58,7 +61,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def refusal(*arguments):
-    """Ask for a model that is not to be had; return the text."""
+    """Return the error of a model that must be refused."""
     with pytest.raises(ModelError) as caught:
         locate(*arguments)
     return str(caught.value)
@@ -69,12 +72,12 @@ def files_in(folder):
     return [path for path in folder.rglob('*') if path.is_file()]
 
 
-def test_the_bundled_models_are_found_by_name():
+def test_a_bundled_model_is_found_by_its_name():
     assert 'nanodet_g_416' in bundled_models()
     assert locate('nanodet_g_416').is_file()
 
 
-def test_a_path_is_found_and_its_checksum_is_compared_if_given(tmp_path):
+def test_a_path_is_found_and_its_checksum_is_verified_if_given(tmp_path):
     path = tmp_path / 'm.onnx'
     path.write_bytes(CONTENT)
     assert locate(str(path)) == locate(f'file://{path}') == path
@@ -82,7 +85,7 @@ def test_a_path_is_found_and_its_checksum_is_compared_if_given(tmp_path):
     assert 'is not the checksum of' in refusal(str(path), '0' * 64)
 
 
-def test_a_file_of_a_package_is_found_where_ament_has_it(tmp_path, monkeypatch):
+def test_a_file_of_a_package_is_found_in_its_share_folder(tmp_path, monkeypatch):
     path = tmp_path / 'b' / 'share' / 'my_models' / 'nets' / 'm.onnx'
     path.parent.mkdir(parents=True)
     path.write_bytes(CONTENT)
@@ -92,7 +95,7 @@ def test_a_file_of_a_package_is_found_where_ament_has_it(tmp_path, monkeypatch):
     assert "there is no other.onnx in the share folder of 'my_models'" in text
 
 
-def test_a_url_is_fetched_once_and_then_used_without_the_server(server, cache):
+def test_a_url_is_downloaded_once_and_then_read_from_the_cache(server, cache):
     url = f'{server.url}/a/model.onnx?v=1'
     path = locate(url, SHA256)
     assert path.read_bytes() == CONTENT
@@ -103,7 +106,7 @@ def test_a_url_is_fetched_once_and_then_used_without_the_server(server, cache):
     assert cache_folder() == cache
 
 
-def test_a_file_in_the_cache_that_was_changed_is_fetched_again(server):
+def test_a_damaged_file_in_the_cache_is_downloaded_again(server):
     path = locate(f'{server.url}/m.onnx', SHA256)
     path.write_bytes(b'rot')
     assert locate(f'{server.url}/m.onnx', SHA256).read_bytes() == CONTENT
@@ -115,28 +118,44 @@ def test_a_url_needs_a_checksum(server, sha256):
     assert server.requests == 0
 
 
-def test_a_file_with_another_checksum_is_refused_and_not_kept(server, cache):
+def test_a_file_with_another_checksum_is_refused_and_deleted(server, cache):
     text = refusal(f'{server.url}/m.onnx', '0' * 64)
     assert f'which is {SHA256}; use it only if you trust that file' in text
     assert files_in(cache) == []
 
 
-def test_a_download_that_is_cut_off_is_refused_and_not_kept(server, cache):
+def test_a_truncated_download_is_refused_and_deleted(server, cache):
     text = refusal(f'{server.url}/cut.onnx', SHA256)
-    assert 'the download was cut off' in text and text.endswith('try again')
+    assert 'the download ended early: ' in text and text.endswith('try again')
     assert files_in(cache) == []
 
 
-def test_an_answer_that_is_no_file_is_refused(server, cache):
-    assert 'the server answers 404 Not Found' in refusal(f'{server.url}/missing.onnx', SHA256)
+def test_the_status_of_the_server_is_in_the_error_at_once(server, cache):
+    assert 'the server responded 404 Not Found' in refusal(f'{server.url}/missing.onnx', SHA256)
+    assert server.requests == 1, 'not repeated'
     assert files_in(cache) == []
 
 
-def test_without_a_network_it_says_so(server, cache):
+def test_a_download_is_repeated_after_an_error_of_the_server(server):
+    assert locate(f'{server.url}/busy.onnx', SHA256).read_bytes() == CONTENT
+    assert server.requests == 2
+
+
+def test_a_download_without_pooch_is_an_error_that_says_what_to_install(server, monkeypatch):
+    path = locate(f'{server.url}/m.onnx', SHA256)
+    monkeypatch.delitem(sys.modules, 'udp_infer_ros.detection.download')
+    monkeypatch.setitem(sys.modules, 'pooch', None)
+    assert locate(f'{server.url}/m.onnx', SHA256) == path, 'the cache does not need pooch'
+    path.unlink()
+    assert 'install python3-pooch, or download the file' in refusal(
+        f'{server.url}/m.onnx', SHA256)
+
+
+def test_an_unreachable_server_is_an_error_with_the_cause(server, cache):
     server.shutdown()
     server.server_close()
     text = refusal(f'{server.url}/m.onnx', SHA256)
-    assert 'cannot be fetched: ' in text and 'fetch it by hand and give its path' in text
+    assert 'cannot be downloaded: Connection refused; check the network' in text
     assert files_in(cache) == []
 
 
@@ -152,7 +171,7 @@ except ModelError as error:
 """
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(server, cache):
+def test_a_full_disk_is_an_error_and_leaves_no_file(server, cache):
     alone = ['unshare', '--mount', '--map-root-user', 'sh', '-c',
              'mount -t tmpfs -o size=64k none "$1" && shift && "$@" && find "$XDG_CACHE_HOME" '
              '-type f', 'sh']
@@ -165,10 +184,10 @@ def test_a_full_disk_is_said_and_leaves_nothing(server, cache):
         [*alone, cache.parent, sys.executable, '-c', ON_A_FULL_DISK, root,
          f'{server.url}/m.onnx', SHA256], capture_output=True, text=True, timeout=50)
     [line] = done.stdout.splitlines()
-    assert f'cannot be kept in {cache}: No space left on device; make room there' in line
+    assert f'cannot be stored in {cache}/{SHA256[:16]}: No space left on device; free' in line
 
 
-def test_a_cache_that_cannot_be_written_is_said(server, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_an_error(server, tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
-    assert 'cannot be kept in' in refusal(f'{server.url}/m.onnx', SHA256)
+    assert 'cannot be stored in' in refusal(f'{server.url}/m.onnx', SHA256)

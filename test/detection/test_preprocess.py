@@ -1,29 +1,30 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The tensor has the image where the letterbox says, and padding elsewhere."""
+"""The tensor contains the image at the place of the letterbox, and padding elsewhere."""
 
 import cv2
 import numpy as np
 import pytest
-from udp_infer_ros.detection.decoders import InputSize
-from udp_infer_ros.detection.families import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from udp_infer_ros.detection.letterbox import Letterbox
 from udp_infer_ros.detection.model_file import ImageInput
 from udp_infer_ros.detection.preprocess import PAD, Preprocessor
+from udp_infer_ros.detection.types import (
+    IMAGENET_MEAN, IMAGENET_STD, InputSize, Preprocessing)
 
 
 def target(width, height, dtype=np.float32, channels_last=False, batched=True):
-    """Describe an input."""
+    """Build the description of an input."""
     return ImageInput(
-        'images', InputSize(width, height), np.dtype(dtype), channels_last, batched)
+        name='images', size=InputSize(width=width, height=height), dtype=np.dtype(dtype),
+        channels_last=channels_last, batched=batched)
 
 
 def reference(image, to, how):
-    """Build the tensor in the plain way."""
+    """Build the tensor step by step."""
     box = Letterbox.fit(
         (image.shape[1], image.shape[0]), (to.size.width, to.size.height),
-        keep_aspect=how.resize != 'stretch', centre=how.resize == 'letterbox')
+        keep_aspect=how.resize != 'stretch', center=how.resize == 'letterbox')
     canvas = np.full((to.size.height, to.size.width, 3), PAD, dtype=np.uint8)
     canvas[box.top:box.top + box.height, box.left:box.left + box.width] = cv2.resize(
         image, (box.width, box.height))
@@ -46,10 +47,10 @@ def reference(image, to, how):
     (np.float32, True, True, (127.5,) * 3, (127.5,) * 3),
     (np.float32, False, False, (0, 0, 0), (1, 1, 1)),
 ])
-def test_the_tensor_is_that_of_the_plain_way(
+def test_the_tensor_equals_the_one_built_step_by_step(
         resize, color, dtype, channels_last, batched, mean, std):
-    to, how = target(96, 64, dtype, channels_last, batched), Preprocessing(
-        resize, color, mean, std)
+    to = target(96, 64, dtype, channels_last, batched)
+    how = Preprocessing(resize=resize, color=color, mean=mean, std=std)
     preprocess = Preprocessor(to, how)
     random = np.random.default_rng(1)
     for height, width in ((50, 81), (64, 96), (17, 300), (50, 81)):
@@ -64,9 +65,9 @@ def test_the_tensor_is_that_of_the_plain_way(
         assert (image == before).all()
 
 
-def test_an_image_whose_rows_are_padded_is_read_as_it_is():
+def test_an_image_with_padded_rows_is_read_correctly():
     wide = np.random.default_rng(2).integers(0, 256, (48, 80, 3), dtype=np.uint8)
     view = wide[:, :64]
-    preprocess = Preprocessor(target(64, 64), Preprocessing('letterbox'))
-    seen = preprocess(view)[0].copy()
-    np.testing.assert_array_equal(seen, preprocess(np.ascontiguousarray(view))[0])
+    preprocess = Preprocessor(target(64, 64), Preprocessing(resize='letterbox'))
+    tensor = preprocess(view)[0].copy()
+    np.testing.assert_array_equal(tensor, preprocess(np.ascontiguousarray(view))[0])

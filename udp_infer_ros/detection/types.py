@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
+# flake8: noqa: A005
 
 """The values that the parts of a detector exchange."""
 
