@@ -70,6 +70,7 @@ class Bench:
             parameter_overrides=[Parameter(name, value=value) for name, value in given.items()])
         self.peer = rclpy.create_node('peer', context=self.context)
         self.arrays, self.labels, self.infos = [], [], []
+        self._clients = {}
         self.peer.create_subscription(
             Detection2DArray, '/udp_infer/detections', self.arrays.append, 100)
         self.peer.create_subscription(
@@ -106,7 +107,9 @@ class Bench:
 
     def call_async(self, kind, name, request=None, **fields):
         """Call a service of the node and return the future."""
-        client = self.peer.create_client(kind, f'/udp_infer/{name}')
+        if name not in self._clients:
+            self._clients[name] = self.peer.create_client(kind, f'/udp_infer/{name}')
+        client = self._clients[name]
         assert client.wait_for_service(timeout_sec=10.0)
         return client.call_async(request or kind.Request(**fields))
 
