@@ -407,7 +407,8 @@ def test_boxes_and_scores_that_are_not_finite_are_dropped(tmp_path, family):
     (TensorProto.FLOAT, (1, 3, 'height', 'width')),
     (TensorProto.FLOAT, ('batch', 'channels', 'height', 'width')),
 ])
-def test_inputs_of_other_types_orders_and_dynamic_sizes_are_supported(tmp_path, input_type, input_shape):
+def test_inputs_of_other_types_orders_and_dynamic_sizes_are_supported(
+        tmp_path, input_type, input_shape):
     export = Export(
         yolo, input_type=input_type, input_shape=input_shape,
         metadata={**METADATA, 'imgsz': f'[{HEIGHT}, {WIDTH}]'})

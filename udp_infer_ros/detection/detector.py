@@ -81,15 +81,7 @@ class Detector:
         image = file.image_input()
         network = Network(
             backend=backend, image_name=image.name, size_feeds=file.size_inputs(image.size))
-        configured, in_file = configured_labels(settings.labels), file.labels()
-        probe = ProbeResult(
-            inputs=tuple(tensor.name for tensor in file.inputs), outputs=_probe(network, image),
-            metadata=file.metadata, class_count=len(configured or in_file) or None,
-            size=image.size)
-        family, family_reason = recognize(probe, settings.id, settings.family)
-        labels = label_classes(
-            settings.id, configured=configured, in_file=in_file,
-            class_count=_class_count(family, probe), has_background=family.has_background)
+        family, family_reason, labels = _identify(network, file, image, settings)
         preprocessing = _override(family.preprocessing, settings)
         preprocess = Preprocessor(image, preprocessing)
         postprocess = Postprocessor(family=family, labels=labels, size=image.size)
@@ -146,6 +138,21 @@ class Detector:
     def close(self) -> None:
         """Release the network. No `run` follows."""
         self._network.backend.close()
+
+
+def _identify(
+    network: Network, file: ModelFile, image: ImageInput, settings: ModelSettings,
+) -> tuple[Family, str, tuple[str, ...]]:
+    """Return the family of a network, how it was recognized, and the class names."""
+    configured, in_file = configured_labels(settings.labels), file.labels()
+    probe = ProbeResult(
+        inputs=tuple(tensor.name for tensor in file.inputs), outputs=_probe(network, image),
+        metadata=file.metadata, class_count=len(configured or in_file) or None, size=image.size)
+    family, reason = recognize(probe, settings.id, settings.family)
+    labels = label_classes(
+        settings.id, configured=configured, in_file=in_file,
+        class_count=_class_count(family, probe), has_background=family.has_background)
+    return family, reason, labels
 
 
 def _probe(network: Network, image: ImageInput) -> Outputs:

@@ -75,7 +75,7 @@ class LocalBackend:
         :raises ModelError: if the network does not run on these inputs.
         """
         try:
-            arrays = self._run(None, feeds)
+            arrays = self._run(None, dict(feeds))
         except Exception as error:  # The errors of ONNX Runtime have no public base class.
             raise ModelError(
                 'model.id', self._model_id, f'does not run: {_one_line(error)}',
@@ -99,17 +99,17 @@ def open_session(settings: ModelSettings, path: str) -> tuple[ort.InferenceSessi
     available = ort.get_available_providers()
     if settings.device == 'auto':
         return _open_first(settings, path, available)
-    wanted = PROVIDERS[settings.device]
-    if wanted[0] not in available:
+    providers = PROVIDERS[settings.device]
+    if providers[0] not in available:
         raise ModelError(
             'model.device', settings.device,
-            f'needs {wanted[0]}, which this onnxruntime {ort.__version__} does not have',
+            f'needs {providers[0]}, which this onnxruntime {ort.__version__} does not have',
             f'{INSTALL[settings.device]}; it has {", ".join(available)}')
-    session = _open(settings, path, [name for name in wanted if name in available])
-    if session.get_providers()[0] != wanted[0]:
+    session = _open(settings, path, [name for name in providers if name in available])
+    if session.get_providers()[0] != providers[0]:
         raise ModelError(
             'model.device', settings.device,
-            f'{wanted[0]} did not start, ONNX Runtime fell back to {session.get_providers()[0]}',
+            f'{providers[0]} did not start, ONNX Runtime fell back to {session.get_providers()[0]}',
             INSTALL[settings.device] + '; its log says which library is missing')
     return session, 'set by model.device'
 

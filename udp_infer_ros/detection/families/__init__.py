@@ -57,17 +57,17 @@ FAMILIES: Mapping[str, Family] = {family.name: family for family in sorted(
 """Every family by its name, in the order of the choices of `model.family`."""
 
 
-def recognize(probe: ProbeResult, name: str, wanted: str) -> tuple[Family, str]:
+def recognize(probe: ProbeResult, name: str, choice: str) -> tuple[Family, str]:
     """
     Find the family of a network.
 
     :param name: `model.id`, for errors.
-    :param wanted: `model.family`: the name of a family, or auto.
+    :param choice: `model.family`: the name of a family, or auto.
     :return: the family, and how it was found.
     :raises ModelError: if no family matches, or two of which neither is preferred.
     """
-    if wanted != 'auto':
-        return FAMILIES[wanted], 'set by model.family'
+    if choice != 'auto':
+        return FAMILIES[choice], 'set by model.family'
     found = [family for family in ORDER if family.matches(probe)]
     shapes = ', '.join(f'{key} {tuple(value.shape)}' for key, value in probe.outputs.items())
     if not found:
