@@ -106,10 +106,11 @@ def open_session(settings: ModelSettings, path: str) -> tuple[ort.InferenceSessi
             f'needs {providers[0]}, which this onnxruntime {ort.__version__} does not have',
             f'{INSTALL[settings.device]}; it has {", ".join(available)}')
     session = _open(settings, path, [name for name in providers if name in available])
-    if session.get_providers()[0] != providers[0]:
+    used = session.get_providers()[0]
+    if used != providers[0]:
         raise ModelError(
             'model.device', settings.device,
-            f'{providers[0]} did not start, ONNX Runtime fell back to {session.get_providers()[0]}',
+            f'{providers[0]} did not start, ONNX Runtime fell back to {used}',
             INSTALL[settings.device] + '; its log says which library is missing')
     return session, 'set by model.device'
 

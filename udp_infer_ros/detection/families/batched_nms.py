@@ -25,11 +25,7 @@ def decode_batched_nms(outputs: Outputs, min_score: float, size: InputSize) -> C
 
 
 BATCHED_NMS = Family(
-    name='batched_nms',
-    models='YOLOv6 with --end2end --ort',
-    layout='num_dets, det_boxes (1, n, 4), det_scores, det_classes',
-    recognized_by='the names',
-    matches=is_batched_nms,
-    decode=decode_batched_nms,
-    preprocessing=LETTERBOX,
+    name='batched_nms', models='YOLOv6 with --end2end --ort',
+    layout='num_dets, det_boxes (1, n, 4), det_scores, det_classes', recognized_by='the names',
+    matches=is_batched_nms, decode=decode_batched_nms, preprocessing=LETTERBOX,
     source='meituan/YOLOv6')

@@ -34,12 +34,10 @@ def decode_detr(outputs: Outputs, min_score: float, size: InputSize) -> Candidat
 
 
 DETR = Family(
-    name='detr',
-    models='DETR from Hugging Face',
+    name='detr', models='DETR from Hugging Face',
     layout='logits (1, n, classes + 1), pred_boxes (1, n, 4)',
     recognized_by='the names, and one logit more than class names',
-    matches=is_detr,
-    decode=decode_detr,
+    matches=is_detr, decode=decode_detr,
     preprocessing=Preprocessing(resize='letterbox', mean=IMAGENET_MEAN, std=IMAGENET_STD),
     source='huggingface/transformers',
     count_classes=lambda probe: probe.outputs['logits'].shape[-1] - 1)

@@ -26,12 +26,9 @@ def decode_mmdeploy(outputs: Outputs, min_score: float, size: InputSize) -> Cand
 
 
 MMDEPLOY = Family(
-    name='mmdeploy',
-    models='mmdetection, mmyolo by mmdeploy',
+    name='mmdeploy', models='mmdetection, mmyolo by mmdeploy',
     layout='dets (1, n, 5), labels (1, n)',
     recognized_by='the names dets and labels, boxes of five numbers',
-    matches=is_mmdeploy,
-    decode=decode_mmdeploy,
-    preprocessing=Preprocessing(
-        resize='letterbox_top_left', mean=IMAGENET_MEAN, std=IMAGENET_STD),
+    matches=is_mmdeploy, decode=decode_mmdeploy,
+    preprocessing=Preprocessing(resize='letterbox_top_left', mean=IMAGENET_MEAN, std=IMAGENET_STD),
     source='open-mmlab/mmdeploy')

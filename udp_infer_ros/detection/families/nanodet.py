@@ -50,14 +50,11 @@ def decode_nanodet(outputs: Outputs, min_score: float, size: InputSize) -> Candi
 
 
 NANODET = Family(
-    name='nanodet',
-    models='NanoDet-Plus',
+    name='nanodet', models='NanoDet-Plus',
     layout='(1, n, classes + 32)',
     recognized_by='a row for every cell of four strides, scores first',
-    matches=is_nanodet,
-    decode=decode_nanodet,
+    matches=is_nanodet, decode=decode_nanodet,
     preprocessing=Preprocessing(
         resize='stretch', color='bgr', mean=IMAGENET_MEAN[::-1], std=IMAGENET_STD[::-1]),
     source='RangiLyu/nanodet',
-    needs_nms=True,
-    count_classes=columns_besides(4 * BINS))
+    needs_nms=True, count_classes=columns_besides(4 * BINS))

@@ -29,11 +29,7 @@ def decode_paddle(outputs: Outputs, min_score: float, size: InputSize) -> Candid
 
 
 PADDLE = Family(
-    name='paddle',
-    models='PP-YOLOE, PicoDet with post-processing',
-    layout='(n, 6), class first',
-    recognized_by='an input scale_factor or im_shape',
-    matches=is_paddle,
-    decode=decode_paddle,
-    preprocessing=STRETCH_IMAGENET,
+    name='paddle', models='PP-YOLOE, PicoDet with post-processing',
+    layout='(n, 6), class first', recognized_by='an input scale_factor or im_shape',
+    matches=is_paddle, decode=decode_paddle, preprocessing=STRETCH_IMAGENET,
     source='PaddlePaddle/PaddleDetection')

@@ -29,13 +29,9 @@ def decode_rfdetr(outputs: Outputs, min_score: float, size: InputSize) -> Candid
 
 
 RFDETR = Family(
-    name='rfdetr',
-    models='RF-DETR',
+    name='rfdetr', models='RF-DETR',
     layout='dets (1, n, 4), labels (1, n, classes)',
     recognized_by='the names dets and labels, boxes of four numbers',
-    matches=is_rfdetr,
-    decode=decode_rfdetr,
-    preprocessing=STRETCH_IMAGENET,
-    source='roboflow/rf-detr',
-    count_classes=lambda probe: probe.outputs['labels'].shape[-1],
+    matches=is_rfdetr, decode=decode_rfdetr, preprocessing=STRETCH_IMAGENET,
+    source='roboflow/rf-detr', count_classes=lambda probe: probe.outputs['labels'].shape[-1],
     has_background=True)

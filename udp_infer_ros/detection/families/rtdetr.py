@@ -88,40 +88,27 @@ def decode_hf_rtdetr(outputs: Outputs, min_score: float, size: InputSize) -> Can
 
 
 RTDETR = Family(
-    name='rtdetr',
-    models='RT-DETR, RT-DETRv2, D-FINE, DEIM',
+    name='rtdetr', models='RT-DETR, RT-DETRv2, D-FINE, DEIM',
     layout='labels (1, n), boxes (1, n, 4), scores (1, n)',
     recognized_by='an input orig_target_sizes',
-    matches=is_rtdetr,
-    decode=decode_rtdetr,
-    preprocessing=STRETCH,
+    matches=is_rtdetr, decode=decode_rtdetr, preprocessing=STRETCH,
     source='lyuwenyu/RT-DETR, Peterande/D-FINE')
 ULTRALYTICS_RTDETR = Family(
-    name='ultralytics_rtdetr',
-    models='RT-DETR from Ultralytics 8.4',
+    name='ultralytics_rtdetr', models='RT-DETR from Ultralytics 8.4',
     layout='(1, n, 6), fractions of the image',
     recognized_by='the head in the metadata, or the shape and boxes from 0 to 1',
-    matches=is_ultralytics_rtdetr,
-    decode=decode_ultralytics_rtdetr,
-    preprocessing=STRETCH,
+    matches=is_ultralytics_rtdetr, decode=decode_ultralytics_rtdetr, preprocessing=STRETCH,
     source='ultralytics')
 ULTRALYTICS_RTDETR_SCORES = Family(
-    name='ultralytics_rtdetr_scores',
-    models='RT-DETR from older Ultralytics',
+    name='ultralytics_rtdetr_scores', models='RT-DETR from older Ultralytics',
     layout='(1, n, 4 + classes), fractions of the image',
     recognized_by='the shape, the number of class names and boxes from 0 to 1',
-    matches=is_ultralytics_rtdetr_scores,
-    decode=decode_ultralytics_rtdetr_scores,
-    preprocessing=STRETCH,
-    source='ultralytics',
-    count_classes=columns_besides(4))
+    matches=is_ultralytics_rtdetr_scores, decode=decode_ultralytics_rtdetr_scores,
+    preprocessing=STRETCH, source='ultralytics', count_classes=columns_besides(4))
 HF_RTDETR = Family(
-    name='hf_rtdetr',
-    models='RT-DETR, D-FINE from Hugging Face',
+    name='hf_rtdetr', models='RT-DETR, D-FINE from Hugging Face',
     layout='logits (1, n, classes), pred_boxes (1, n, 4)',
     recognized_by='the names, and as many logits as class names',
-    matches=is_hf_rtdetr,
-    decode=decode_hf_rtdetr,
-    preprocessing=STRETCH,
+    matches=is_hf_rtdetr, decode=decode_hf_rtdetr, preprocessing=STRETCH,
     source='huggingface/transformers',
     count_classes=lambda probe: probe.outputs['logits'].shape[-1])

@@ -28,11 +28,9 @@ def decode_tensorflow(outputs: Outputs, min_score: float, size: InputSize) -> Ca
 
 
 TENSORFLOW = Family(
-    name='tensorflow',
-    models='TensorFlow SSD, EfficientDet with NMS inside',
+    name='tensorflow', models='TensorFlow SSD, EfficientDet with NMS inside',
     layout='detection_boxes (1, n, 4), detection_scores, detection_classes',
     recognized_by='the names',
-    matches=is_tensorflow,
-    decode=decode_tensorflow,
+    matches=is_tensorflow, decode=decode_tensorflow,
     preprocessing=Preprocessing(resize='stretch', std=(1.0, 1.0, 1.0)),
     source='TensorFlow Object Detection API')

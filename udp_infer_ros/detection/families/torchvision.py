@@ -26,11 +26,8 @@ def decode_torchvision(outputs: Outputs, min_score: float, size: InputSize) -> C
 
 
 TORCHVISION = Family(
-    name='torchvision',
-    models='torchvision SSD, RetinaNet, Faster R-CNN',
+    name='torchvision', models='torchvision SSD, RetinaNet, Faster R-CNN',
     layout='boxes (n, 4), labels (n), scores (n)',
     recognized_by='the names, boxes without a batch',
-    matches=is_torchvision,
-    decode=decode_torchvision,
-    preprocessing=LETTERBOX,
+    matches=is_torchvision, decode=decode_torchvision, preprocessing=LETTERBOX,
     source='pytorch/vision')

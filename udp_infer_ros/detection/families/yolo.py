@@ -71,35 +71,18 @@ def is_yolov6(probe: ProbeResult) -> bool:
 
 
 YOLO = Family(
-    name='yolo',
-    models='YOLOv8, 9, 11, 12; YOLOv10 and YOLO26 with external NMS',
-    layout='(1, 4 + classes, n)',
-    recognized_by='the shape, with a column for every cell',
-    matches=is_yolo,
-    decode=decode_yolo,
-    preprocessing=LETTERBOX,
-    source='ultralytics',
-    needs_nms=True,
-    count_classes=lambda probe: first_output(probe.outputs).shape[1] - 4)
+    name='yolo', models='YOLOv8, 9, 11, 12; YOLOv10 and YOLO26 with external NMS',
+    layout='(1, 4 + classes, n)', recognized_by='the shape, with a column for every cell',
+    matches=is_yolo, decode=decode_yolo, preprocessing=LETTERBOX, source='ultralytics',
+    needs_nms=True, count_classes=lambda probe: first_output(probe.outputs).shape[1] - 4)
 YOLOV5 = Family(
-    name='yolov5',
-    models='YOLOv5; YOLOv7 with --grid',
-    layout='(1, 3 n, 5 + classes)',
-    recognized_by='three rows for every cell',
-    matches=is_yolov5,
-    decode=decode_yolov5,
-    preprocessing=LETTERBOX,
+    name='yolov5', models='YOLOv5; YOLOv7 with --grid',
+    layout='(1, 3 n, 5 + classes)', recognized_by='three rows for every cell',
+    matches=is_yolov5, decode=decode_yolov5, preprocessing=LETTERBOX,
     source='ultralytics/yolov5, WongKinYiu/yolov7',
-    needs_nms=True,
-    count_classes=columns_besides(5))
+    needs_nms=True, count_classes=columns_besides(5))
 YOLOV6 = Family(
-    name='yolov6',
-    models='YOLOv6',
-    layout='(1, n, 5 + classes)',
-    recognized_by='a row for every cell, objectness 1 everywhere',
-    matches=is_yolov6,
-    decode=decode_objectness,
-    preprocessing=LETTERBOX,
-    source='meituan/YOLOv6',
-    needs_nms=True,
-    count_classes=columns_besides(5))
+    name='yolov6', models='YOLOv6',
+    layout='(1, n, 5 + classes)', recognized_by='a row for every cell, objectness 1 everywhere',
+    matches=is_yolov6, decode=decode_objectness, preprocessing=LETTERBOX, source='meituan/YOLOv6',
+    needs_nms=True, count_classes=columns_besides(5))

@@ -45,24 +45,15 @@ def decode_yolox(outputs: Outputs, min_score: float, size: InputSize) -> Candida
 
 
 YOLOX = Family(
-    name='yolox',
-    models='YOLOX',
+    name='yolox', models='YOLOX',
     layout='(1, n, 5 + classes), relative to the grid',
     recognized_by='a row for every cell, boxes not in pixels',
-    matches=is_yolox,
-    decode=decode_yolox,
-    preprocessing=PREPROCESSING,
+    matches=is_yolox, decode=decode_yolox, preprocessing=PREPROCESSING,
     source='Megvii-BaseDetection/YOLOX',
-    needs_nms=True,
-    count_classes=columns_besides(5))
+    needs_nms=True, count_classes=columns_besides(5))
 YOLOX_DECODED = Family(
-    name='yolox_decoded',
-    models='YOLOX with --decode_in_inference',
-    layout='(1, n, 5 + classes)',
-    recognized_by='a row for every cell, boxes in pixels',
-    matches=is_yolox_decoded,
-    decode=decode_objectness,
-    preprocessing=PREPROCESSING,
+    name='yolox_decoded', models='YOLOX with --decode_in_inference',
+    layout='(1, n, 5 + classes)', recognized_by='a row for every cell, boxes in pixels',
+    matches=is_yolox_decoded, decode=decode_objectness, preprocessing=PREPROCESSING,
     source='Megvii-BaseDetection/YOLOX',
-    needs_nms=True,
-    count_classes=columns_besides(5))
+    needs_nms=True, count_classes=columns_besides(5))
