@@ -141,14 +141,24 @@ def test_a_download_is_repeated_after_an_error_of_the_server(server):
     assert server.requests == 2
 
 
-def test_a_download_without_pooch_is_an_error_that_says_what_to_install(server, monkeypatch):
-    path = locate(f'{server.url}/m.onnx', SHA256)
-    monkeypatch.delitem(sys.modules, 'udp_infer_ros.detection.download')
-    monkeypatch.setitem(sys.modules, 'pooch', None)
-    assert locate(f'{server.url}/m.onnx', SHA256) == path, 'the cache does not need pooch'
-    path.unlink()
-    assert 'install python3-pooch, or download the file' in refusal(
-        f'{server.url}/m.onnx', SHA256)
+def test_the_rest_of_an_interrupted_download_is_replaced(server, cache):
+    folder = cache / SHA256[:16]
+    folder.mkdir(parents=True)
+    (folder / 'm.onnx.part').write_bytes(CONTENT[:3])
+    assert locate(f'{server.url}/m.onnx', SHA256).read_bytes() == CONTENT
+    assert [path.name for path in files_in(cache)] == ['m.onnx']
+
+
+def test_two_processes_download_a_model_once(server, cache):
+    paths = []
+    threads = [
+        threading.Thread(target=lambda: paths.append(locate(f'{server.url}/m.onnx', SHA256)))
+        for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(paths)) == 1 and server.requests == 1
 
 
 def test_an_unreachable_server_is_an_error_with_the_cause(server, cache):

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from udp_infer_ros.detection.download import digest_of, download, wrong_checksum
 from udp_infer_ros.errors import ModelError
 
 BUNDLED = Path(__file__).resolve().parent.parent / 'models'
-CHUNK_BYTES = 1 << 20
 
 
 def bundled_models() -> tuple[str, ...]:
@@ -49,16 +48,9 @@ def locate(model_id: str, sha256: str = '') -> Path:
                 'model.id', model_id, 'must be a bundled model or the path of an ONNX file',
                 f'bundled models: {", ".join(bundled_models())}; '
                 f'a relative path starts at {Path.cwd()}')
-    if sha256 and (digest := _digest(path)) != sha256.lower():
+    if sha256 and (digest := digest_of(path)) != sha256.lower():
         raise wrong_checksum(model_id, expected=sha256, found=digest)
     return path
-
-
-def wrong_checksum(model_id: str, *, expected: str, found: str) -> ModelError:
-    """Return the error for a file with another checksum than `model.sha256`."""
-    return ModelError(
-        'model.sha256', expected, f'is not the checksum of {model_id}, which is {found}',
-        'use it only if you trust that file')
 
 
 def _in_package(model_id: str) -> Path:
@@ -85,23 +77,5 @@ def _checked_digest(model_id: str, sha256: str) -> str:
 def _downloaded(url: str, sha256: str) -> Path:
     name = Path(unquote(urlsplit(url).path)).name or 'model.onnx'
     path = cache_folder() / sha256[:16] / name
-    if path.is_file() and _digest(path) == sha256:
-        return path
-    try:
-        # Imported here so that pooch is only needed for a download.
-        from udp_infer_ros.detection.download import download
-    except ImportError as error:
-        raise ModelError(
-            'model.id', url, f'cannot be downloaded: {error}',
-            'install python3-pooch, or download the file by other means and give its path',
-        ) from error
     download(url, path, sha256)
     return path
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
