@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""`python -m udp_infer_ros.listen` is udp_infer_listen."""
+"""Run udp_infer_listen as `python -m udp_infer_ros.listen`."""
 
 import sys
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-udp_infer_listen: shows the detections that arrive by UDP. Needs no ROS.
+udp_infer_listen: show the detections that arrive by UDP. Needs no ROS.
 
-Exit code 0 if something came, 1 if nothing came, 2 if it could not listen, 3 if --validate found
-a message that is not as the schema says.
+Exit codes: 0 a message arrived, 1 none arrived, 2 cannot start, 3 --validate found a message that
+does not conform to the schema.
 """
 
 from __future__ import annotations
@@ -24,100 +24,112 @@ from typing import Any, IO
 
 from udp_infer_ros import __version__
 from udp_infer_ros.listen import show
-from udp_infer_ros.listen.message import Joiner, Message, NotAMessage
-from udp_infer_ros.listen.schema import faults, load_schema
+from udp_infer_ros.listen.message import InvalidMessage, Message, Reassembler
+from udp_infer_ros.listen.schema import MessageValidator
 from udp_infer_ros.listen.senders import Senders
 
 DEFAULT_PORT = 37020
-LARGEST_DATAGRAM = 65535
+MAX_DATAGRAM_BYTES = 65535
 RECEIVE_BUFFER_BYTES = 4 << 20
-NOTHING_CAME, CANNOT_LISTEN, NOT_VALID = 1, 2, 3
+NO_MESSAGE, CANNOT_START, INVALID = 1, 2, 3
+"""Exit codes."""
 
 Datagram = tuple[bytes, str, float]
-"""Data, sender, and when it came, seconds since 1970."""
+"""Data, sender, and time of arrival, seconds since 1970."""
 
 
 class Listener:
-    """What is done with every datagram."""
+    """
+    The processing of datagrams: parse, record, validate, reassemble, display.
+
+    :param senders: counts the frames.
+    :param display: shows a frame.
+    :param validator: checks each message, if given.
+    :param recording: text file for the messages, if given.
+    :param reassemble: whether the parts of a frame are shown as one.
+    :param verbose: whether invalid datagrams are reported.
+    """
 
     def __init__(
-        self, *, senders: Senders, shown: Callable[[Message], None], validate: bool,
-        recording: IO[str] | None, join: bool, verbose: bool,
+        self, *, senders: Senders, display: show.Display, validator: MessageValidator | None,
+        recording: IO[str] | None, reassemble: bool, verbose: bool,
     ) -> None:
         self.frames = 0
-        """Good ones, joined."""
-        self.good_at_s = time.monotonic()
-        """When the last good datagram came."""
+        """Number of frames displayed."""
+        self.last_message_s = time.monotonic()
+        """Time of the last message, or of the start."""
         self.invalid = 0
+        """Number of messages that do not conform to the schema."""
         self._senders = senders
-        self._shown = shown
-        self._schema = load_schema() if validate else None
+        self._display = display
+        self._validator = validator
         self._recording = recording
         self._verbose = verbose
-        self._joiner = Joiner() if join else None
+        self._reassembler = Reassembler() if reassemble else None
 
-    def take(self, data: bytes, sender: str, received_s: float) -> None:
-        """Deal with one datagram, whatever is in it."""
+    def receive(self, data: bytes, sender: str, received_s: float) -> None:
+        """Process one datagram, which may contain anything."""
         try:
             message = Message.parse(data, sender, received_s)
-        except NotAMessage as error:
-            self._senders.not_messages += 1
+        except InvalidMessage as error:
+            self._senders.invalid += 1
             if self._verbose:
                 print(f'{sender}: not a message of udp_infer or UdpStream ({error})',
                       file=sys.stderr)
             return
-        self.good_at_s = time.monotonic()
+        self.last_message_s = time.monotonic()
         if self._recording is not None:
             json.dump(
                 {'received': received_s, 'sender': sender, 'message': message.content},
                 self._recording, separators=(',', ':'))
             self._recording.write('\n')
-        if self._schema is not None:
-            self._check(message)
-        for frame in self._joiner.add(message) if self._joiner else [message]:
-            self._tell(frame)
+        if self._validator is not None:
+            self._validate(message, self._validator)
+        for frame in self._reassembler.add(message) if self._reassembler else [message]:
+            self._show(frame)
 
-    def finish(self) -> None:
-        """Deal with the frames of which parts never came."""
-        for frame in self._joiner.rest() if self._joiner else []:
-            self._tell(frame)
+    def flush(self) -> None:
+        """Show the frames that are still incomplete."""
+        for frame in self._reassembler.flush() if self._reassembler else []:
+            self._show(frame)
 
-    def _tell(self, frame: Message) -> None:
+    def _show(self, frame: Message) -> None:
         self.frames += 1
         self._senders.add(frame)
-        self._shown(frame)
+        self._display(frame)
 
-    def _check(self, message: Message) -> None:
-        assert self._schema is not None
-        found = list(faults(message.content, self._schema))
-        self.invalid += bool(found)
-        for fault in found:
-            print(show.printable(f'{message.sender}: {fault}'), file=sys.stderr)
+    def _validate(self, message: Message, validator: MessageValidator) -> None:
+        errors = list(validator.iter_errors(message.content))
+        self.invalid += bool(errors)
+        for error in errors:
+            print(show.printable(f'{message.sender}: {error}'), file=sys.stderr)
 
 
-def datagrams(receiver: socket.socket, left_s: Callable[[], float | None]) -> Iterator[Datagram]:
+def datagrams(
+    receiver: socket.socket, remaining_s: Callable[[], float | None],
+) -> Iterator[Datagram]:
     """
-    Give what arrives at a socket.
+    Yield the datagrams that arrive at a socket.
 
-    :param left_s: how long to wait for the next one; it ends when that is over.
+    :param remaining_s: returns how long to wait for the next one, None for ever. Ends after that.
     """
     while True:
-        wait_s = left_s()
+        wait_s = remaining_s()
         receiver.settimeout(None if wait_s is None else max(wait_s, 1e-6))
         try:
-            data, address = receiver.recvfrom(LARGEST_DATAGRAM)
+            data, address = receiver.recvfrom(MAX_DATAGRAM_BYTES)
         except TimeoutError:
             return
         yield data, f'{address[0]}:{address[1]}', time.time()
 
 
-def recorded(path: Path) -> Iterator[Datagram]:
+def replay(path: Path) -> Iterator[Datagram]:
     """
-    Give what was recorded, at the pace at which it came.
+    Yield the datagrams of a recording at the pace at which they arrived.
 
-    :raises ValueError: if a line is not one that --record wrote.
+    :raises ValueError: if a line was not written by --record.
     """
-    begin_s, first_s = time.monotonic(), None
+    start_s, first_s = time.monotonic(), None
     with path.open(encoding='utf-8') as file:
         for number, text in enumerate(file, 1):
             try:
@@ -125,9 +137,9 @@ def recorded(path: Path) -> Iterator[Datagram]:
                 received_s, sender = float(entry['received']), str(entry['sender'])
                 data = json.dumps(entry['message']).encode()
             except (ValueError, LookupError, TypeError) as error:
-                raise ValueError(f'line {number} is not one that --record wrote') from error
+                raise ValueError(f'line {number} was not written by --record') from error
             first_s = received_s if first_s is None else first_s
-            time.sleep(max(0.0, received_s - first_s - (time.monotonic() - begin_s)))
+            time.sleep(max(0.0, received_s - first_s - (time.monotonic() - start_s)))
             yield data, sender, received_s
 
 
@@ -135,93 +147,105 @@ def open_receiver(host: str, port: int, group: str | None) -> socket.socket:
     """
     Bind a socket, and join a multicast group if one is given.
 
-    :raises OSError: if that cannot be.
+    :raises OSError: if the address cannot be bound or the group cannot be joined.
     """
-    version6 = ':' in (group or host)
-    receiver = socket.socket(socket.AF_INET6 if version6 else socket.AF_INET, socket.SOCK_DGRAM)
-    # A crowd comes in a burst of a hundred datagrams; the system gives what it allows.
+    is_ipv6 = ':' in (group or host)
+    receiver = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+    # A frame with many objects arrives as a burst of a hundred datagrams. The system limits this.
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     try:
         if group is None:
             receiver.bind((host, port))
-            return receiver
-        # Several listeners may hear the same group.
-        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Bound to the group: what is sent to the same port otherwise is not meant.
-        address: tuple[Any, ...] = socket.getaddrinfo(
-            group, port, type=socket.SOCK_DGRAM)[0][4]
-        receiver.bind(address)
-        if version6:
-            packed = socket.inet_pton(socket.AF_INET6, group.partition('%')[0])
-            member = packed + struct.pack('=I', int(address[3]))
-            receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
         else:
-            member = socket.inet_aton(group) + socket.inet_aton(host)
-            receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+            _join(receiver, host, port, group)
     except OSError:
         receiver.close()
         raise
     return receiver
 
 
+def _join(receiver: socket.socket, host: str, port: int, group: str) -> None:
+    # Several listeners can receive the same group.
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Bind to the group, so that unicast to this port is not received.
+    address: tuple[Any, ...] = socket.getaddrinfo(group, port, type=socket.SOCK_DGRAM)[0][4]
+    receiver.bind(address)
+    if receiver.family == socket.AF_INET6:
+        packed = socket.inet_pton(socket.AF_INET6, group.partition('%')[0])
+        member = packed + struct.pack('=I', int(address[3]))
+        receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
+    else:
+        member = socket.inet_aton(group) + socket.inet_aton(host)
+        receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):  # A shell's background job ignores SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):  # Shells make background jobs ignore SIGINT.
         signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         try:
+            validator = MessageValidator() if options.validate else None
             recording = stack.enter_context(
                 options.record.open('w', encoding='utf-8')) if options.record else None
             receiver = None if options.replay else stack.enter_context(
                 open_receiver(options.host, options.port, options.multicast))
-        except (OSError, OverflowError) as error:
-            print(f'cannot listen on port {options.port}: {error}; is another listener running '
-                  'there?' if not getattr(error, 'filename', None) else str(error),
-                  file=sys.stderr)
-            return CANNOT_LISTEN
+        except (ImportError, OSError, OverflowError) as error:
+            print(_start_error(error, options), file=sys.stderr)
+            return CANNOT_START
         senders = Senders()
-        shown, table = _display(options, senders)
+        display, table = _display(options, senders)
         if table is not None:
             stack.enter_context(table)
         elif receiver is not None and not options.json:
             print(f'listening on {receiver.getsockname()[0]}:{receiver.getsockname()[1]}',
                   file=sys.stderr)
         listener = Listener(
-            senders=senders, shown=shown, validate=options.validate, recording=recording,
-            join=not options.json, verbose=table is None)
+            senders=senders, display=display, validator=validator, recording=recording,
+            reassemble=not options.json, verbose=table is None)
         try:
             _listen(listener, receiver, options)
         except ValueError as error:
             print(f'--replay = {options.replay}: {error}', file=sys.stderr)
-            return CANNOT_LISTEN
+            return CANNOT_START
         except KeyboardInterrupt:
-            pass  # SIGINT and SIGTERM are an ordinary end.
+            pass  # SIGINT and SIGTERM end the command normally.
     if not options.json:
         show.summary(senders)
     if listener.invalid:
-        return NOT_VALID
-    return 0 if listener.frames else NOTHING_CAME
+        return INVALID
+    return 0 if listener.frames else NO_MESSAGE
+
+
+def _start_error(error: Exception, options: argparse.Namespace) -> str:
+    """Return why the command cannot start, as one sentence."""
+    if isinstance(error, ImportError):
+        return ('--validate needs jsonschema: pip install jsonschema, or '
+                'apt install python3-jsonschema')
+    if getattr(error, 'filename', None):
+        return str(error)
+    return f'cannot listen on port {options.port}: {error}; is another listener running there?'
 
 
 def _listen(
     listener: Listener, receiver: socket.socket | None, options: argparse.Namespace,
 ) -> None:
-    def left_s() -> float | None:
-        # What strangers send does not put the end off.
+    def remaining_s() -> float | None:
+        # Invalid datagrams do not extend the timeout.
         return None if options.timeout is None else (
-            listener.good_at_s + options.timeout - time.monotonic())
-    incoming = recorded(options.replay) if receiver is None else datagrams(receiver, left_s)
+            listener.last_message_s + options.timeout - time.monotonic())
+    incoming = replay(options.replay) if receiver is None else datagrams(receiver, remaining_s)
     for data, sender, received_s in incoming:
-        listener.take(data, sender, received_s)
+        listener.receive(data, sender, received_s)
         if options.count is not None and listener.frames >= options.count:
             return
-    listener.finish()
+    listener.flush()
 
 
 def _display(
     options: argparse.Namespace, senders: Senders,
-) -> tuple[show.Show, show.Table | None]:
+) -> tuple[show.Display, show.Table | None]:
     if options.json:
         return show.show_json, None
     if sys.stdout.isatty() and not options.lines:
@@ -236,24 +260,29 @@ def _display(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='udp_infer_listen', description='Show the detections that arrive by UDP: a live '
-        'table in a terminal, else a line for each frame.')
-    parser.add_argument('--port', type=int, default=DEFAULT_PORT, help='default %(default)s')
+        prog='udp_infer_listen', description='Show the detections that arrive by UDP: as a live '
+        'table in a terminal, otherwise one line per frame.')
     parser.add_argument(
-        '--host', default='0.0.0.0', help='address to listen on, default all of this machine')
+        '--port', type=int, default=DEFAULT_PORT, help='UDP port, default %(default)s')
+    parser.add_argument(
+        '--host', default='0.0.0.0', help='local address to bind, default all interfaces')
     parser.add_argument(
         '--multicast', metavar='GROUP',
         help='join this multicast group, e.g. 239.7.7.7 or ff02::7:7%%eth0')
-    parser.add_argument('--lines', action='store_true', help='lines in a terminal too')
-    parser.add_argument('--json', action='store_true', help='print each datagram as it came')
-    parser.add_argument('--count', type=_positive_int, help='end after so many frames')
+    parser.add_argument('--lines', action='store_true', help='print lines in a terminal too')
     parser.add_argument(
-        '--timeout', type=_positive_float, metavar='S', help='end after S seconds without any')
+        '--json', action='store_true', help='print the JSON of each datagram unchanged')
+    parser.add_argument('--count', type=_positive_int, help='exit after this many frames')
     parser.add_argument(
-        '--validate', action='store_true', help='check against the schema; exit code 3 if not')
-    parser.add_argument('--record', type=Path, metavar='FILE', help='write a JSONL file')
+        '--timeout', type=_positive_float, metavar='S',
+        help='exit after S seconds without a message')
     parser.add_argument(
-        '--replay', type=_existing_file, metavar='FILE', help='show what --record wrote')
+        '--validate', action='store_true',
+        help='check messages against the schema (needs jsonschema); exit code 3 on an error')
+    parser.add_argument(
+        '--record', type=Path, metavar='FILE', help='record messages to a JSON Lines file')
+    parser.add_argument(
+        '--replay', type=_existing_file, metavar='FILE', help='show the messages of a recording')
     parser.add_argument('--version', action='version', version=__version__)
     return parser
 

@@ -1,72 +1,63 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Checks a message against payload.v1.schema.json, with as much of JSON Schema as that uses."""
+"""Validation of messages against payload.v1.schema.json, with jsonschema 3.2 or newer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 import json
+import math
 from typing import Any
 
-TYPES: Mapping[str, tuple[type, ...]] = {
-    'object': (dict,), 'array': (list,), 'string': (str,), 'integer': (int,),
-    'number': (int, float)}
+MAX_TEXT = 200
+"""Longer texts of errors are shortened: they quote the message, which can be 64 KiB."""
 
 
 def load_schema() -> dict[str, Any]:
-    """Read the schema that comes with the package."""
+    """Load the schema from the package."""
     text = files('udp_infer_ros').joinpath('payload.v1.schema.json').read_text(encoding='utf-8')
     schema: dict[str, Any] = json.loads(text)
     return schema
 
 
-def faults(value: Any, schema: Mapping[str, Any], where: str = 'message') -> Iterator[str]:
+class MessageValidator:
     """
-    Say everything that is wrong with a value.
+    A validator for the content of messages.
 
-    :param schema: of the keywords that the package's schema uses; others are not known here.
-    :param where: the value's name, for the text.
+    :raises ImportError: if jsonschema is not installed.
     """
-    kind = schema.get('type')
-    if kind and (not isinstance(value, TYPES[kind]) or isinstance(value, bool)):
-        yield f'{where} must be of type {kind}'
-        return
-    if 'const' in schema and value != schema['const']:
-        yield f'{where} must be {schema["const"]}'
-    if isinstance(value, (int, float)):
-        yield from _range_faults(value, schema, where)
-    if isinstance(value, dict):
-        yield from _object_faults(value, schema, where)
-    if isinstance(value, list) and 'items' in schema:
-        for i, item in enumerate(value):
-            yield from faults(item, schema['items'], f'{where}[{i}]')
+
+    def __init__(self) -> None:
+        # Imported here because only --validate needs it.
+        import jsonschema
+        # The schema uses only keywords that mean the same in Draft 7 and 2020-12; jsonschema 3.2
+        # (Ubuntu 22.04) does not know the latter.
+        draft = jsonschema.Draft7Validator
+        finite = draft.TYPE_CHECKER.redefine('number', _is_finite_number)
+        self._validator = jsonschema.validators.extend(draft, type_checker=finite)(load_schema())
+
+    def iter_errors(self, content: Mapping[str, Any]) -> Iterator[str]:
+        """Yield every error, as the path of a value and the rule that it breaks."""
+        try:
+            for error in self._validator.iter_errors(content):
+                yield f'{_path(error.absolute_path)}: {_shortened(error.message)}'
+        except RecursionError:
+            yield 'message: is nested too deeply'
 
 
-def _range_faults(value: float, schema: Mapping[str, Any], where: str) -> Iterator[str]:
-    if value != value or value in (float('inf'), float('-inf')):
-        yield f'{where} must be finite'
-    if 'minimum' in schema and value < schema['minimum']:
-        yield f'{where} must be {schema["minimum"]} or more'
-    if 'maximum' in schema and value > schema['maximum']:
-        yield f'{where} must be {schema["maximum"]} or less'
-    if 'exclusiveMinimum' in schema and value <= schema['exclusiveMinimum']:
-        yield f'{where} must be more than {schema["exclusiveMinimum"]}'
+def _is_finite_number(_: object, value: object) -> bool:
+    # Python's JSON parser accepts NaN and Infinity, which are not JSON.
+    return (isinstance(value, (int, float)) and not isinstance(value, bool)
+            and math.isfinite(value))
 
 
-def _object_faults(
-    value: Mapping[str, Any], schema: Mapping[str, Any], where: str,
-) -> Iterator[str]:
-    known = schema.get('properties', {})
-    more = schema.get('additionalProperties', True)
-    for key in schema.get('required', ()):
-        if key not in value:
-            yield f'{where}.{key} is missing'
-    for key, item in value.items():
-        if key in known:
-            yield from faults(item, known[key], f'{where}.{key}')
-        elif more is False:
-            yield f'{where}.{key} is not known'
-        elif isinstance(more, dict):
-            yield from faults(item, more, f'{where}.{key}')
+def _path(keys: Iterable[str | int]) -> str:
+    return 'message' + ''.join(
+        f'[{key}]' if isinstance(key, int) else f'.{key}' for key in keys)
+
+
+def _shortened(text: str) -> str:
+    half = MAX_TEXT // 2
+    return text if len(text) <= MAX_TEXT else f'{text[:half]} ... {text[-half:]}'
