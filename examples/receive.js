@@ -1,11 +1,11 @@
-// Print what udp_infer sends. Needs nothing but Node.js; the port is the first argument.
+// Print the detections that udp_infer sends. Needs only Node.js; usage: node receive.js [PORT].
 const receiver = require('node:dgram').createSocket('udp4');
 
 receiver.on('message', (data) => {
   const message = JSON.parse(data);
-  for (const found of message.predictions) {
-    console.log(message.frame_id, found.class, found.tracker_id ?? '-',
-      found.x, found.y, found.width, found.height);
+  for (const item of message.predictions) {
+    console.log(message.frame_id, item.class, item.tracker_id ?? '-',
+      item.x, item.y, item.width, item.height);
   }
 });
 receiver.bind(Number(process.argv[2] ?? 37020));

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The example receivers print what UdpOutput sends."""
+"""The example receivers print the detections that UdpOutput sends."""
 
 from pathlib import Path
 import shutil
@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / 'examples'
 @pytest.mark.parametrize('name, interpreter', [
     ('receive.py', sys.executable), ('receive.js', shutil.which('node'))])
 @pytest.mark.parametrize('payload', ['full', 'roboflow'])
-def test_a_receiver_of_twenty_lines_prints_what_is_sent(name, interpreter, payload):
+def test_a_receiver_of_at_most_twenty_lines_prints_the_detections(name, interpreter, payload):
     if interpreter is None:
         pytest.skip('Node.js is not installed')
     code = [line for line in (EXAMPLES / name).read_text().splitlines()
@@ -56,8 +56,8 @@ def test_a_receiver_of_twenty_lines_prints_what_is_sent(name, interpreter, paylo
         process.kill()
         process.communicate()
         output.close()
-    for words, found in zip(lines, result.objects):
-        assert words[:2] == ['11', found.class_name]
-        assert words[2] == ('-' if found.track_id < 0 else str(found.track_id))
+    for words, item in zip(lines, result.objects):
+        assert words[:2] == ['11', item.class_name]
+        assert words[2] == ('-' if item.track_id < 0 else str(item.track_id))
         assert [float(word) for word in words[3:]] == [
-            found.x, found.y, found.width, found.height]
+            item.x, item.y, item.width, item.height]
