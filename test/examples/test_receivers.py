@@ -42,16 +42,16 @@ def test_a_receiver_of_at_most_twenty_lines_prints_the_detections(name, interpre
     result = make_result(2)
     deadline_s = time.monotonic() + 20
     try:
-        sending = threading.Event()
+        stop = threading.Event()
 
         def send():
-            while not sending.wait(0.05) and time.monotonic() < deadline_s:
+            while not stop.wait(0.05) and time.monotonic() < deadline_s:
                 output.write(result, np.zeros((480, 640, 3), dtype=np.uint8))
         sender = threading.Thread(target=send)
         sender.start()
         lines = [process.stdout.readline().split() for _ in range(2)]
     finally:
-        sending.set()
+        stop.set()
         sender.join()
         process.kill()
         process.communicate()
