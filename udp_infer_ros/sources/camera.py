@@ -1,135 +1,83 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The thread that fills the slot from a device, a file or a stream."""
+"""Frames from a camera, a stream or a GStreamer pipeline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
-from functools import partial
-import logging
-import threading
 import time
 
-from udp_infer_ros.errors import SourceError
-from udp_infer_ros.frame import Frame
+from udp_infer_ros.health import PartHealth
 from udp_infer_ros.settings import SourceSettings
-from udp_infer_ros.sources.live import LiveWatch
-from udp_infer_ros.sources.pace import Freshness, Pace
-from udp_infer_ros.sources.slot import FrameSlot
+from udp_infer_ros.sources.intake import Intake
+from udp_infer_ros.sources.reader import open_reader
+from udp_infer_ros.sources.reconnect import BackOff, OPEN_LIMIT_S, OpenReader, Reconnector
+from udp_infer_ros.sources.report import NOT_STARTED
+from udp_infer_ros.sources.source_thread import SourceThread
 from udp_infer_ros.sources.uri import SourceUri
-from udp_infer_ros.sources.video import Captured, open_reader, play_file
-from udp_infer_ros.stats import Drop, Stats
-
-log = logging.getLogger(__name__)
 
 
-def waits(settings: SourceSettings) -> bool:
-    """Tell whether the source waits for the worker (every frame) or not (the newest)."""
-    if settings.policy == 'auto':
-        a_file = bool(settings.uri) and not SourceUri.parse(settings.uri).live
-        return a_file and not settings.realtime
-    return settings.policy == 'every'
-
-
-class CaptureSource:
+class CameraSource:
     """
-    Reads `source.uri` in a thread of its own.
+    Reads a live source, and reopens it whenever it is lost.
 
-    :param settings: `source.*`, with a uri.
-    :param slot: where the frames go. It is closed at the end of a file.
-    :param stats: numbers the frames.
+    The attributes belong to the owner of the source; Reconnector may be stopped while it opens.
+
+    :param uri: of a live kind.
+    :param settings: `source.*`.
     :param now_ns: the clock of the stamps.
-    :raises SourceError: if the source does not open or has no frame.
+    :param open_reader: as for Reconnector, with the other two.
     """
+
+    live = True
 
     def __init__(
-        self, settings: SourceSettings, slot: FrameSlot, stats: Stats, now_ns: Callable[[], int],
+        self, uri: SourceUri, settings: SourceSettings, now_ns: Callable[[], int], *,
+        open_reader: OpenReader = open_reader, open_limit_s: float = OPEN_LIMIT_S,
+        back_off: BackOff = BackOff(),
     ) -> None:
-        uri = SourceUri.parse(settings.uri)
-        self._name = uri.shown
-        self._frame_id = settings.frame_id
-        self._slot = slot
-        self._stats = stats
-        self._now_ns = now_ns
-        self._stop = threading.Event()
-        self._pace = Pace(settings.max_fps)
-        self._freshness = Freshness(settings.max_age_s if uri.live else 0.0, now_ns)
-        self._live: LiveWatch | None = None
-        if uri.live:
-            self._live = LiveWatch(uri, settings, self._hand_over_now, stats, now_ns)
-        else:
-            reopen = partial(open_reader, uri, settings)
-            reader = reopen()
-            self._file_description = reader.description
-            self._play = partial(
-                play_file, reader, reopen, loop=settings.loop,
-                realtime=settings.realtime or settings.policy == 'latest')
-        self._thread = threading.Thread(target=self._run, name='udp_infer capture', daemon=True)
+        self.every_frame = settings.policy == 'every'
+        self._settings = settings
+        self._reconnector = Reconnector(
+            uri, settings, now_ns, open_reader=open_reader, open_limit_s=open_limit_s,
+            back_off=back_off)
+        self._thread: SourceThread | None = None
 
     @property
     def description(self) -> str:
-        """Say what is open."""
-        return self._live.description if self._live else self._file_description
+        """Return what is open, or what will be opened."""
+        return self._reconnector.description
 
-    def start(self) -> None:
-        """Begin to read."""
+    def open(self) -> None:  # noqa: A003
+        """
+        Open the camera, unless `source.wait_for_source` allows it to be absent.
+
+        :raises SourceError: if it does not open, or `stop` was called meanwhile.
+        """
+        if not self._settings.wait_for_source:
+            self._reconnector.open()
+
+    def start(self, intake: Intake) -> None:
+        """Begin to offer frames, as soon as there are any."""
+        self._thread = SourceThread(self._reconnector.run, intake)
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
-        """
-        End reading and close the slot.
-
-        :return: whether the threads ended within the time given; a driver may hang.
-        """
+        """Offer no more frames, close the intake and the camera."""
         deadline_s = time.monotonic() + timeout_s
-        self._stop.set()
-        self._slot.close()
-        if self._live is not None:
-            self._live.stop()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        left_s = max(0.0, deadline_s - time.monotonic())
-        return not self._thread.is_alive() and (
-            self._live is None or self._live.join(left_s))
+        self._reconnector.stop()
+        ended = self._thread is None or self._thread.stop(timeout_s)
+        return self._reconnector.join(max(0.0, deadline_s - time.monotonic())) and ended
 
-    def _run(self) -> None:
-        try:
-            if self._live is not None:
-                self._live.run()
-            else:
-                self._run_file()
-        except SourceError as error:
-            self._stats.trouble(str(error))
-            log.error('%s', error)
-        except Exception:
-            log.exception('reading %s failed', self._name)
-        finally:
-            self._slot.close()
+    def poll(self) -> None:
+        """Do nothing; the threads do everything."""
 
-    def _run_file(self) -> None:
-        with closing(self._play(now_ns=self._now_ns, stop=self._stop)) as captures:
-            for captured in captures:
-                if not self._hand_over(captured, captured.stamp_ns * 1e-9):
-                    break
-
-    def _hand_over_now(self, captured: Captured) -> bool:
-        return self._hand_over(captured, time.monotonic())
-
-    def _hand_over(self, captured: Captured, time_s: float) -> bool:
-        index = self._stats.offer()
-        if captured.image is None:
-            self._stats.drop(Drop.DECODE_ERROR)
-            return True
-        if not self._pace.admits(time_s):
-            self._stats.drop(Drop.MAX_FPS)
-            return True
-        frame = Frame.of(
-            captured.image, index=index, stamp_ns=captured.stamp_ns, frame_id=self._frame_id,
-            source=self._name, born_s=time.monotonic())
-
-        def turn() -> Frame:
-            self._freshness.check(frame.info.stamp_ns)
-            return frame
-        return self._slot.put(turn)
+    def health(self) -> PartHealth:
+        """Return the state since the previous call, as part `source`."""
+        if self._thread is None:
+            return NOT_STARTED
+        silent_s = self._reconnector.silent_s
+        fault = None if silent_s < self._settings.stall_timeout_s else (
+            f'no image for {silent_s:.0f} s on {self.description}; reopening until it answers')
+        return self._thread.health(self.description, fault)

@@ -118,7 +118,7 @@ class Intake:
         return accepted
 
     def reject(self, error: FrameError) -> None:
-        """Number and drop a frame of which the source knows that it is malformed."""
+        """Drop a frame that the source has found to be malformed; it gets a number too."""
         self._number(None)
         self.drop(error)
 

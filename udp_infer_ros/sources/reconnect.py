@@ -1,133 +1,202 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""A camera or stream that is opened again for ever, and whose driver may hang."""
+"""
+A camera or stream that is reopened whenever it is lost, although its driver may hang.
+
+OpenCV cannot interrupt a read. So each reader has a thread of its own, `ReaderThread`, which is
+abandoned when it hangs. `Reconnector` watches the current one, and replaces it when it fails.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 import logging
 from pathlib import Path
+import queue
 import random
 import threading
 import time
 
-from udp_infer_ros.errors import SourceError
+from udp_infer_ros.errors import DecodeError, SourceError
+from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.settings import SourceSettings
+from udp_infer_ros.sources.intake import Intake, RawFrame
+from udp_infer_ros.sources.reader import open_reader, Reader
 from udp_infer_ros.sources.uri import SourceUri
-from udp_infer_ros.sources.video import Captured, open_reader, Reader
 from udp_infer_ros.stats import Stats
 
-FIRST_RETRY_S = 0.5
-LONGEST_RETRY_S = 10.0
-RETRY_SHARE = 0.125
-"""The wait before a new try is this share of how long the source has been away, within these
-bounds: after a short loss it is found soon, and a long one costs little."""
-SOUND_S = 2.0
-"""A source that fails sooner than this after it came back was never back."""
+STABLE_S = 2.0
+"""An outage is over when frames have arrived for this long."""
 OPEN_LIMIT_S = 25.0
-"""When opening takes longer, it hangs: FFmpeg gives up by itself before."""
-MOST_HUNG = 3
-"""With so many threads stuck in a driver, no other one is sent after them."""
-BACKLOG_LIMIT_S = 1.0
+"""Opening hangs if it takes longer; FFmpeg gives up earlier."""
+MAX_HUNG = 3
+"""While this many threads hang in the driver, no other is started."""
+MAX_BACKLOG_S = 1.0
 PERIOD_S = 0.25
+"""How often the current reader is checked."""
 
 log = logging.getLogger(__name__)
 
+OpenReader = Callable[[SourceUri, SourceSettings], Reader]
 
-class Reading:
+
+@dataclass(frozen=True)
+class BackOff:
     """
-    One reader in a thread of its own, which can be left behind when the driver hangs.
+    The wait before an attempt to reopen: longer the longer the source has been lost.
+
+    So a short outage ends soon after the source is back, and a long one costs little.
+    """
+
+    first_s: float = 0.5
+    longest_s: float = 10.0
+
+    def delay_s(self, outage_s: float) -> float:
+        """
+        Return how long to wait, seconds.
+
+        :param outage_s: how long the source has been lost.
+        """
+        delay_s = max(self.first_s, min(outage_s / 8.0, 0.8 * self.longest_s))
+        # Cameras that were lost together are not reopened at the same moment.
+        return delay_s * random.uniform(1.0, 1.25)
+
+
+@dataclass
+class Outage:
+    """The time since the last frame, or since the start, until frames arrive for STABLE_S."""
+
+    since_s: float
+    attempts: int = 0
+
+
+class _AbandonedError(Exception):
+    """The reader was abandoned while it decoded; its frame is dropped."""
+
+
+class ReaderThread:
+    """
+    One reader in a thread of its own, which can be abandoned when the driver hangs.
+
+    `_lock` guards all attributes that change, except `error`, which is set before the thread
+    ends and read after that.
 
     :param open_it: opens the reader.
-    :param deliver: takes a frame; False if no more are wanted.
+    :param source: its name, without a password.
+    :param frame_id: of its frames.
     :param now_ns: the clock of the stamps.
-    :param changed: set when it has opened or ended.
+    :param changed: is set when the reader is open, delivers its first frame, and ends.
     """
 
     def __init__(
-        self, open_it: Callable[[], Reader], deliver: Callable[[Captured], bool],
+        self, open_it: Callable[[], Reader], *, source: str, frame_id: str,
         now_ns: Callable[[], int], changed: threading.Event,
     ) -> None:
         self._open = open_it
-        self._deliver = deliver
+        self._source = source
+        self._frame_id = frame_id
         self._now_ns = now_ns
         self._changed = changed
         self._lock = threading.Lock()
         self._abandoned = False
-        self._delivering = False
-        self._beat_s = time.monotonic()
-        self.opened = False
-        self.frames = 0
-        self.description = ''
+        self._waiting = False
+        self._undecodable = False
+        self._description = ''
+        self._first_frame_s: float | None = None
+        self._sign_s = time.monotonic()
+        self._intake: queue.SimpleQueue[Intake | None] = queue.SimpleQueue()
         self.error: SourceError | None = None
-        """Why it ended, if not because no more frames are wanted."""
-        self._begin = threading.Event()
+        """Why the reader ended; None if no more frames were wanted."""
         self._thread = threading.Thread(target=self._run, name='udp_infer reader', daemon=True)
+
+    def start(self) -> None:
+        """Open the reader."""
         self._thread.start()
 
-    def begin(self) -> None:
-        """Deliver frames as soon as it has opened."""
-        self._beat_s = time.monotonic()
-        self._begin.set()
+    def deliver(self, intake: Intake) -> None:
+        """Offer frames to the intake as soon as the reader is open."""
+        with self._lock:
+            self._sign_s = time.monotonic()
+        self._intake.put(intake)
+
+    def abandon(self) -> None:
+        """Accept nothing from the reader any more, not even a frame that is on its way."""
+        with self._lock:
+            self._abandoned = True
+        self._intake.put(None)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread."""
+        self._thread.join(timeout_s)
 
     @property
     def ended(self) -> bool:
-        """Tell whether its thread is gone."""
+        """Return whether the thread has ended."""
         return not self._thread.is_alive()
 
+    @property
+    def description(self) -> str:
+        """Return what is open; empty before that."""
+        with self._lock:
+            return self._description
+
+    @property
+    def opened(self) -> bool:
+        """Return whether the reader was opened."""
+        return bool(self.description)
+
+    @property
     def silent_s(self) -> float:
-        """Tell how long it has had nothing to say, seconds; waiting for the taker is not that."""
+        """Return the seconds without a valid frame, not counting the wait for the worker."""
         with self._lock:
-            return 0.0 if self._delivering else time.monotonic() - self._beat_s
+            return 0.0 if self._waiting else time.monotonic() - self._sign_s
 
-    def abandon(self) -> None:
-        """Take nothing from it any more, not even a frame that is on its way."""
+    @property
+    def flowing_s(self) -> float | None:
+        """Return the seconds from the first to the latest valid frame; None before the first."""
         with self._lock:
-            self._abandoned = True
-        self._begin.set()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for its end."""
-        self._thread.join(timeout_s)
+            first_s = self._first_frame_s
+            return None if first_s is None else self._sign_s - first_s
 
     def _run(self) -> None:
         reader: Reader | None = None
         try:
             reader = self._open()
-            self.description = reader.description
-            self._beat_s = time.monotonic()
-            self.opened = True
+            with self._lock:
+                self._description = reader.description
+                self._sign_s = time.monotonic()
             self._changed.set()
-            self._begin.wait()
-            self._read(reader)
+            intake = self._intake.get()
+            if intake is not None:
+                self._read(reader, intake)
         except SourceError as error:
             self.error = error
         except Exception as error:  # A driver may raise anything.
-            self.error = SourceError('source.uri', '', f'reading it failed: {error}')
+            self.error = SourceError('source.uri', self._source, f'reading failed: {error}')
         finally:
             if reader is not None:
                 reader.close()
             self._changed.set()
 
-    def _read(self, reader: Reader) -> None:
-        # The first frame only proved that the source works; it is old by now.
-        reader.first()
+    def _read(self, reader: Reader, intake: Intake) -> None:
         stamp_ns = self._skip_backlog(reader)
-        while self._hand_over(Captured(reader.decode(), stamp_ns)):
+        while self._offer(reader, intake, stamp_ns):
             stamp_ns = self._grab(reader)
 
     def _grab(self, reader: Reader) -> int:
         if not reader.grab():
-            raise SourceError('source.uri', reader.shown, 'stopped giving frames')
+            raise SourceError('source.uri', self._source, 'delivers no more frames')
         return self._now_ns()
 
     def _skip_backlog(self, reader: Reader) -> int:
         """
-        Leave out what was buffered while the stream was opened: old frames with new stamps.
+        Skip the frames that were buffered while the stream was opened: they are old.
 
-        Those come at once; one that had to be waited for is new.
+        Those arrive at once; one that had to be awaited is new. Return its stamp.
         """
         awaited_s = 0.5 * (reader.interval_s or 1.0 / 30.0)
         begin_s = time.monotonic()
@@ -136,173 +205,228 @@ class Reading:
             stamp_ns = self._grab(reader)
             now_s = time.monotonic()
             if (reader.finite or now_s - before_s >= awaited_s
-                    or now_s - begin_s >= BACKLOG_LIMIT_S or self._abandoned):
+                    or now_s - begin_s >= MAX_BACKLOG_S or self._is_abandoned()):
                 return stamp_ns
 
-    def _hand_over(self, captured: Captured) -> bool:
+    def _offer(self, reader: Reader, intake: Intake, stamp_ns: int) -> bool:
+        """Offer the grabbed frame; return False if no more are wanted."""
+        if self._is_abandoned():
+            return False
+        try:
+            wanted = intake.offer(RawFrame(
+                decode=partial(self._decode, reader), stamp_ns=stamp_ns,
+                frame_id=self._frame_id, source=self._source, arrival_s=time.monotonic(),
+            ), decode_now=True)
+        except _AbandonedError:
+            return False
+        self._record_sign_of_life()
+        return wanted
+
+    def _decode(self, reader: Reader) -> BgrImage:
+        """Decode for the intake; the next thing that it does is to wait for the worker."""
+        try:
+            image = reader.decode()
+        except DecodeError:
+            with self._lock:
+                self._undecodable = True
+            raise
         with self._lock:
             if self._abandoned:
-                return False
-            self._delivering = True
-        try:
-            return self._deliver(captured)
-        finally:
-            with self._lock:
-                self._delivering = False
-                if captured.image is not None:
-                    self._beat_s = time.monotonic()
-                    self.frames += 1
-                    if self.frames == 1:
-                        self._changed.set()
+                raise _AbandonedError
+            self._undecodable = False
+            self._waiting = True
+        return image
+
+    def _record_sign_of_life(self) -> None:
+        """Record that a frame arrived, unless it or the latest decoded one was damaged."""
+        with self._lock:
+            self._waiting = False
+            if self._undecodable:
+                return
+            self._sign_s = time.monotonic()
+            is_first = self._first_frame_s is None
+            if is_first:
+                self._first_frame_s = self._sign_s
+        if is_first:
+            self._changed.set()
+
+    def _is_abandoned(self) -> bool:
+        with self._lock:
+            return self._abandoned
 
 
-class LiveWatch:
+class Reconnector:
     """
-    Sees that a camera or stream gives frames, and opens it again when it does not.
+    Opens a camera or stream, and reopens it whenever it is lost.
+
+    `open` and then `run` run in threads of their own, and `stop` ends both; the other methods may
+    be called by any thread. `_lock` guards `_reader`, `_abandoned` and `_last_frame_s`; `_known`
+    belongs to `open` and `run`.
 
     :param uri: what to open.
     :param settings: `source.*`.
-    :param deliver: takes a frame; False if no more are wanted.
-    :param stats: told of reconnects, stalls and the last error.
     :param now_ns: the clock of the stamps.
-    :raises SourceError: if the source does not open and `source.wait_for_source` is false.
+    :param open_reader: opens it.
+    :param open_limit_s: when opening takes longer than this, it hangs.
     """
 
     def __init__(
-        self, uri: SourceUri, settings: SourceSettings, deliver: Callable[[Captured], bool],
-        stats: Stats, now_ns: Callable[[], int],
+        self, uri: SourceUri, settings: SourceSettings, now_ns: Callable[[], int], *,
+        open_reader: OpenReader = open_reader, open_limit_s: float = OPEN_LIMIT_S,
+        back_off: BackOff = BackOff(),
     ) -> None:
         self._uri = uri
         self._settings = settings
-        self._deliver = deliver
-        self._stats = stats
         self._now_ns = now_ns
-        self._stop = threading.Event()
+        self._open_reader = open_reader
+        self._open_limit_s = open_limit_s
+        self._back_off = back_off
+        self._known = False
+        self._stopped = threading.Event()
         self._changed = threading.Event()
-        self._left: list[Reading] = []
         self._warnings = Throttle(period_s=60.0)
-        self._reading: Reading | None = None
-        if not settings.wait_for_source:
-            self._reading = self._first()
+        self._lock = threading.Lock()
+        self._reader: ReaderThread | None = None
+        self._abandoned: list[ReaderThread] = []
+        self._last_frame_s = time.monotonic()
+
+    def open(self) -> None:  # noqa: A003
+        """
+        Open the source for the first time; `run` delivers its frames.
+
+        :raises SourceError: if it does not open, does not answer in time, or `stop` was called.
+        """
+        reader = self._start_reader()
+        deadline_s = time.monotonic() + self._open_limit_s
+        while not (reader.opened or reader.ended or self._stopped.is_set()) and (
+                time.monotonic() < deadline_s):
+            self._changed.wait(PERIOD_S)
+            self._changed.clear()
+        if reader.opened and not reader.ended and not self._stopped.is_set():
+            self._known = True
+            return
+        self._abandon(reader)
+        raise reader.error or SourceError(
+            'source.uri', self._uri.redacted, 'was closed while it opened'
+            if self._stopped.is_set() else f'does not answer within {self._open_limit_s:g} s')
+
+    def run(self, intake: Intake) -> None:
+        """Deliver frames until `stop`, or until the intake accepts no more."""
+        self._set_last_frame(time.monotonic())
+        outage = Outage(since_s=time.monotonic())
+        while not self._stopped.is_set():
+            reader = self._reader or self._start_reader()
+            reader.deliver(intake)
+            error = self._watch(reader, outage, intake.stats)
+            self._abandon(reader)
+            if error is None:
+                return
+            if (reader.flowing_s or 0.0) >= STABLE_S:
+                outage = Outage(since_s=time.monotonic() - reader.silent_s)
+            outage.attempts += 1
+            intake.stats.record_error(str(error))
+            self._wait(error, outage, 'lost' if reader.opened else 'not open')
+
+    def stop(self) -> None:
+        """Accept no more frames, and end `open` and `run`."""
+        self._stopped.set()
+        self._changed.set()
+        with self._lock:
+            reader = self._reader
+        if reader is not None:
+            reader.abandon()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the threads of all readers; return whether they have ended."""
+        deadline_s = time.monotonic() + timeout_s
+        with self._lock:
+            readers = [*self._abandoned, *([self._reader] if self._reader else [])]
+        for reader in readers:
+            reader.join(max(0.0, deadline_s - time.monotonic()))
+        return all(reader.ended for reader in readers)
 
     @property
     def description(self) -> str:
-        """Say what is open."""
-        reading = self._reading
-        return reading and reading.description or f'{self._uri.shown}, awaited'
+        """Return what is open, or what will be opened."""
+        with self._lock:
+            reader = self._reader
+        return reader.description if reader is not None and reader.opened else self._uri.redacted
 
-    def run(self) -> None:
-        """Deliver frames until `stop`."""
-        tries = 0
-        lost_s = time.monotonic()
-        was_here = self._reading is not None
-        while not self._stop.is_set():
-            if self._reading is None:
-                self._reading = self._start()
-            reading = self._reading
-            reading.begin()
-            begin_s = time.monotonic()
-            error = self._watch(reading, lambda: self._back(was_here, tries, lost_s))
-            if error is None:
-                break
-            tries += 1
-            if reading.frames and time.monotonic() - begin_s >= SOUND_S:
-                tries, lost_s = 1, time.monotonic() - reading.silent_s()
-            was_here = was_here or bool(reading.frames)
-            self._reading = None
-            self._wait(error, time.monotonic() - lost_s)
-        self._abandon()
+    @property
+    def silent_s(self) -> float:
+        """Return the seconds without a valid frame, not counting the wait for the worker."""
+        with self._lock:
+            return time.monotonic() - self._last_frame_s
 
-    def stop(self) -> None:
-        """Take no more frames, and end `run`."""
-        self._stop.set()
-        self._changed.set()
-        reading = self._reading
-        if reading is not None:
-            reading.abandon()
+    def _start_reader(self) -> ReaderThread:
+        reader = ReaderThread(
+            partial(self._open_reader, self._uri, self._settings), source=self._uri.redacted,
+            frame_id=self._settings.frame_id, now_ns=self._now_ns, changed=self._changed)
+        reader.start()
+        with self._lock:
+            self._reader = reader
+        return reader
 
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the readers' threads; tell whether they have ended."""
-        deadline_s = time.monotonic() + timeout_s
-        readings = [*self._left, *([self._reading] if self._reading else [])]
-        for reading in readings:
-            reading.join(max(0.0, deadline_s - time.monotonic()))
-        return all(reading.ended for reading in readings)
+    def _abandon(self, reader: ReaderThread) -> None:
+        reader.abandon()
+        with self._lock:
+            self._reader = None
+            self._abandoned = [item for item in [*self._abandoned, reader] if not item.ended]
 
-    def _start(self) -> Reading:
-        return Reading(
-            lambda: open_reader(self._uri, self._settings), self._deliver, self._now_ns,
-            self._changed)
-
-    def _first(self) -> Reading:
-        """Open the source for the first time, without frames yet."""
-        reading = self._start()
-        deadline_s = time.monotonic() + OPEN_LIMIT_S
-        while not reading.opened and not reading.ended and time.monotonic() < deadline_s:
-            self._changed.wait(PERIOD_S)
-            self._changed.clear()
-        if reading.opened and not reading.ended:
-            return reading
-        reading.abandon()
-        raise reading.error or SourceError(
-            'source.uri', self._uri.shown, f'does not answer within {OPEN_LIMIT_S:g} s')
-
-    def _watch(self, reading: Reading, back: Callable[[], None]) -> SourceError | None:
-        """
-        Wait until a reading fails.
-
-        :param back: called when its first frame has come.
-        :return: why; None if no more frames are wanted.
-        """
+    def _watch(self, reader: ReaderThread, outage: Outage, stats: Stats) -> SourceError | None:
+        """Wait until a reader fails; return why, or None if no more frames are wanted."""
+        stall_timeout_s = self._settings.stall_timeout_s
         flowing = False
-        while not self._stop.is_set():
-            self._changed.wait(min(PERIOD_S, self._settings.stall_timeout_s / 4.0))
+        while not self._stopped.is_set():
+            self._changed.wait(min(PERIOD_S, stall_timeout_s / 4.0))
             self._changed.clear()
-            ended = reading.ended
-            if not flowing and reading.frames:
-                flowing = True
-                back()
+            ended = reader.ended
+            silent_s = reader.silent_s
+            if reader.flowing_s is not None:
+                self._set_last_frame(time.monotonic() - silent_s)
+                if not flowing:
+                    flowing = True
+                    self._report_return(outage, stats)
             if ended:
-                return reading.error
-            limit_s = self._settings.stall_timeout_s if reading.opened else OPEN_LIMIT_S
-            if (silent_s := reading.silent_s()) >= limit_s:
-                reading.abandon()
-                self._left.append(reading)
-                self._stats.stalled()
-                return SourceError('source.uri', self._uri.shown, f'no frame for {silent_s:.1f} s')
+                return reader.error
+            if silent_s >= (stall_timeout_s if reader.opened else self._open_limit_s):
+                stats.count_stall()
+                return SourceError(
+                    'source.uri', self._uri.redacted, f'no frame for {silent_s:.1f} s')
         return None
 
-    def _back(self, was_here: bool, tries: int, lost_s: float) -> None:
-        if was_here and tries:
-            self._stats.reconnected()
-        if tries:
+    def _report_return(self, outage: Outage, stats: Stats) -> None:
+        """Log that the source delivers frames, if it did not at first."""
+        if outage.attempts:
+            if self._known:
+                stats.count_reconnect()
             log.info(
-                '%s is %s after %.1f s and %d tries', self._uri.shown,
-                'back' if was_here else 'there', time.monotonic() - lost_s, tries)
+                '%s is %s after %.1f s and %d attempts', self._uri.redacted,
+                'back' if self._known else 'open', time.monotonic() - outage.since_s,
+                outage.attempts)
+        self._known = True
 
-    def _wait(self, error: SourceError, away_s: float) -> None:
-        """Wait before the next try: longer the longer the source has been away."""
-        share = min(away_s * RETRY_SHARE, 0.8 * LONGEST_RETRY_S)
-        # Many cameras that were lost together should not all come back together.
-        delay_s = max(share, FIRST_RETRY_S) * random.uniform(1.0, 1.25)
-        self._stats.trouble(str(error))
+    def _wait(self, error: SourceError, outage: Outage, key: str) -> None:
+        """Wait before the next attempt, and as long as it would be in vain."""
+        delay_s = self._back_off.delay_s(time.monotonic() - outage.since_s)
         self._warnings.warning(
-            log, error.rule, '%s; opening it again in %.1f s and so on for ever', error, delay_s)
-        self._stop.wait(delay_s)
-        while not self._stop.is_set() and self._pointless():
-            self._stop.wait(FIRST_RETRY_S)
+            log, key, '%s; reopening in %.1f s, and again until it answers', error, delay_s)
+        self._stopped.wait(delay_s)
+        while not self._stopped.is_set() and not self._may_succeed():
+            self._stopped.wait(self._back_off.first_s)
 
-    def _pointless(self) -> bool:
-        """Tell whether a try now cannot succeed: not plugged in, or too many hang already."""
-        self._left = [reading for reading in self._left if not reading.ended]
-        if len(self._left) >= MOST_HUNG:
+    def _may_succeed(self) -> bool:
+        """Return whether to try now: the device exists, and few readers hang in the driver."""
+        with self._lock:
+            self._abandoned = [reader for reader in self._abandoned if not reader.ended]
+            hung = len(self._abandoned)
+        if hung >= MAX_HUNG:
             self._warnings.warning(
-                log, 'hung', '%s: %d reads hang in the driver, waiting for one to return',
-                self._uri.shown, len(self._left))
-            return True
-        return self._uri.kind == 'device' and not Path(self._uri.shown).exists()
+                log, 'hung', '%s: %d reads hang in the driver; waiting for one to return',
+                self._uri.redacted, hung)
+            return False
+        return self._uri.kind != 'device' or Path(self._uri.redacted).exists()
 
-    def _abandon(self) -> None:
-        if self._reading is not None:
-            self._reading.abandon()
-            self._left.append(self._reading)
+    def _set_last_frame(self, time_s: float) -> None:
+        with self._lock:
+            self._last_frame_s = time_s

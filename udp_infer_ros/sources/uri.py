@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What `source.uri` names."""
+"""What `source.uri` names, and how it may be logged."""
 
 from __future__ import annotations
 
@@ -9,76 +9,71 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 import re
+from typing import Literal
 
 from udp_infer_ros.errors import SourceError
 
-ONLY_A_FILE = ('file', 'images')
-"""The kinds of sources that have an end, and no frame that would be lost by waiting."""
+SourceKind = Literal['device', 'file', 'images', 'stream', 'pipeline']
+FINITE_KINDS: tuple[SourceKind, ...] = ('file', 'images')
+"""The sources with an end. Waiting loses no frame of them; all others are live."""
 _GLOB = re.compile(r'[*?\[]')
 _VARIABLE = re.compile(r'\$\{(\w+)\}')
 _SCHEME = r'[A-Za-z][A-Za-z0-9+.-]*:/+'
-# Up to the last @: a password that was not escaped may itself have an @, a / or a ? in it.
+# Up to the last @: a password that was not escaped may itself contain @, / or ?.
 _USER = re.compile(rf'({_SCHEME}).*@', re.DOTALL)
 _USER_IN_PIPELINE = re.compile(rf'({_SCHEME})\S*@')
 _SECRET = re.compile(
     r'((?:pas|pwd|pw|token|secret|key|auth|sig|cred)[\w.-]*=)[^&#;\s]*', re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceUri:
-    """A camera, a file or a stream."""
+    """A parsed `source.uri`."""
 
-    kind: str
-    """device, file, images, stream or pipeline."""
+    kind: SourceKind
     target: int | str
-    """What OpenCV opens. May hold a password: never log it."""
-    shown: str
-    """What people may see."""
-
-    @property
-    def live(self) -> bool:
-        """Tell whether it has no end: what does not come in time is lost, and opened again."""
-        return self.kind not in ONLY_A_FILE
+    """What OpenCV opens. It may contain a password: never log it."""
+    redacted: str
+    """The name for logs and results, without passwords."""
 
     @classmethod
     def parse(cls, text: str) -> SourceUri:
         """
-        Tell what a `source.uri` names.
+        Parse a `source.uri`.
 
         :param text: an index, a path below /dev, a URL, a GStreamer pipeline, a path or a glob;
-            `~` is the home folder, `${NAME}` a variable of the environment.
+            `~` is the home folder, `${NAME}` an environment variable.
         :raises SourceError: if it names a file or a variable that does not exist.
         """
-        # What is shown is the text before the variables are put in: they may be passwords.
-        shown, text = without_password(text), _with_variables(text)
+        # Redact before the variables are replaced: their values may be passwords.
+        redacted, text = without_password(text), _with_variables(text)
         if text.isascii() and text.isdigit():
-            return cls('device', int(text), f'/dev/video{int(text)}')
+            return cls(kind='device', target=int(text), redacted=f'/dev/video{int(text)}')
         if ' ! ' in text:
-            return cls('pipeline', text, shown)
+            return cls(kind='pipeline', target=text, redacted=redacted)
         if '://' in text and not text.startswith('file://'):
-            return cls('stream', text, shown)
+            return cls(kind='stream', target=text, redacted=redacted)
         path = Path(text.removeprefix('file://')).expanduser()
         if match := re.fullmatch(r'/dev/video(\d+)', str(path)):
-            return cls('device', int(match[1]), str(path))
-        # Below /dev a file that is not there is a camera that is not plugged in.
+            return cls(kind='device', target=int(match[1]), redacted=str(path))
+        # A file below /dev that does not exist is a camera that is not plugged in.
         if path.is_relative_to('/dev') and not path.is_relative_to('/dev/shm'):
-            return cls('device', str(path), str(path))
+            return cls(kind='device', target=str(path), redacted=str(path))
         if path.is_dir() or (_GLOB.search(str(path)) and not path.exists()):
-            return cls('images', str(path), str(path))
+            return cls(kind='images', target=str(path), redacted=str(path))
         if not path.exists():
             raise SourceError(
-                'source.uri', shown, 'no such file or device',
+                'source.uri', redacted, 'no such file or device',
                 f'a relative path starts at {Path.cwd()}')
-        return cls('file', str(path), str(path))
+        return cls(kind='file', target=str(path), redacted=str(path))
 
 
 def without_password(text: str) -> str:
     """
-    Give a `source.uri` as it may be shown.
+    Return a `source.uri` as it may be logged.
 
-    User and password become `***`, and so does the value of whatever looks like a password, a
-    token or a key in a query or in the properties of a GStreamer element. In doubt too much is
-    hidden.
+    User and password become `***`, and so do the values of keys that look like a password or a
+    token, in a query or in the properties of a GStreamer element. In doubt too much is hidden.
     """
     user = _USER_IN_PIPELINE if ' ! ' in text else _USER
     return _SECRET.sub(r'\1***', user.sub(r'\1***@', text))

@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The choice of the source for a `source.uri`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from udp_infer_ros.settings import SourceSettings
+from udp_infer_ros.sources.base import Source
+from udp_infer_ros.sources.camera import CameraSource
+from udp_infer_ros.sources.file import FileSource
+from udp_infer_ros.sources.uri import FINITE_KINDS, SourceUri
+
+
+def make_source(settings: SourceSettings, now_ns: Callable[[], int]) -> Source:
+    """
+    Return the source that `source.uri` names, not opened yet.
+
+    :param now_ns: the clock of the stamps.
+    :raises SourceError: if the uri names a file or a variable that does not exist.
+    """
+    uri = SourceUri.parse(settings.uri)
+    if uri.kind in FINITE_KINDS:
+        return FileSource(uri, settings, now_ns)
+    return CameraSource(uri, settings, now_ns)

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Reading of a source frame by frame, whatever kind it is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from udp_infer_ros.frame import BgrImage
+from udp_infer_ros.settings import SourceSettings
+from udp_infer_ros.sources.images import ImageReader
+from udp_infer_ros.sources.uri import SourceUri
+from udp_infer_ros.sources.video import VideoReader
+
+
+class Reader(Protocol):
+    """An open device, file or stream. Used by one thread at a time."""
+
+    @property
+    def description(self) -> str:
+        """Return its name without a password, its size and frame rate."""
+        ...
+
+    @property
+    def interval_s(self) -> float:
+        """Return the nominal time between two frames, seconds; 0 if it is unknown."""
+        ...
+
+    @property
+    def position_s(self) -> float:
+        """Return the position of the current frame in a file, seconds from the start."""
+        ...
+
+    @property
+    def finite(self) -> bool:
+        """Return whether it has a known end."""
+        ...
+
+    def grab(self) -> bool:
+        """Move to the next frame, but do not decode it; False at the end or if it is lost."""
+        ...
+
+    def decode(self) -> BgrImage:
+        """
+        Decode the current frame.
+
+        :return: (height, width, 3), BGR.
+        :raises DecodeError: if it is damaged; the next one may be valid.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device or file."""
+        ...
+
+
+def open_reader(uri: SourceUri, settings: SourceSettings) -> Reader:
+    """
+    Open a source, and prove that its first frame can be decoded.
+
+    :return: a reader whose first `grab` moves to that frame.
+    :raises SourceError: if it does not open or its first frame cannot be decoded.
+    """
+    return ImageReader(uri, settings) if uri.kind == 'images' else VideoReader(uri, settings)
