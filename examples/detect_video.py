@@ -9,7 +9,7 @@ import sys
 import time
 
 from udp_infer_ros.engine import Engine
-from udp_infer_ros.errors import UdpInferError
+from udp_infer_ros.errors import SettingError, UdpInferError
 from udp_infer_ros.outputs.callback import CallbackOutput
 from udp_infer_ros.outputs.payload import to_json
 from udp_infer_ros.settings import Settings
@@ -23,8 +23,7 @@ def main() -> None:
     parser.add_argument('video')
     parser.add_argument('parameters', nargs='*', metavar='parameter=value')
     arguments = parser.parse_args()
-    pairs = [text.partition('=') for text in arguments.parameters]
-    values = {name: yaml.safe_load(value) for name, _, value in pairs}
+    values = dict(map(parse, arguments.parameters))
     settings = Settings().with_values({'source.uri': arguments.video, **values})
     source = make_source(settings.source, time.time_ns)
     source.open()
@@ -35,10 +34,19 @@ def main() -> None:
     engine.close()
 
 
+def parse(text: str) -> tuple[str, object]:
+    """Split parameter=value."""
+    name, _, value = text.partition('=')
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SettingError(name, value, 'must be a YAML value', 'e.g. 0.5 or [car]') from error
+
+
 if __name__ == '__main__':
     for number in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)  # Ctrl-C and `| head` end the program quietly.
     try:
         main()
-    except (UdpInferError, yaml.YAMLError) as error:
-        sys.exit(' '.join(str(error).split()))
+    except UdpInferError as error:
+        sys.exit(str(error))
