@@ -1,178 +1,224 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Files are played to their end or in time, and a file that is none is refused."""
+"""A camera is opened, started, watched and stopped; its health says whether frames arrive."""
 
 import threading
 import time
 
-import cv2
-import numpy as np
 import pytest
+from sources.source_helpers import (
+    FakeCamera, reader_threads, RunningSource, SHORT_BACK_OFF, wait_until)
 from udp_infer_ros.errors import SourceError
+from udp_infer_ros.health import Level
 from udp_infer_ros.settings import SourceSettings
-from udp_infer_ros.sources.capture import CaptureSource, waits
-from udp_infer_ros.sources.slot import FrameSlot
-from udp_infer_ros.stats import Stats
+from udp_infer_ros.sources.camera import CameraSource
+from udp_infer_ros.sources.open import make_source
+from udp_infer_ros.sources.uri import SourceUri
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
+URI = SourceUri.parse('rtsp://camera')
 
 
-def play(path, limit=1000, now_ns=lambda: 1_000_000_000_000, **settings):
-    """Read a source to its end, or until there are enough frames; give frames and stats."""
-    source_settings = SourceSettings(uri=str(path), **settings)
-    stats = Stats()
-    slot = FrameSlot(stats, wait=waits(source_settings))
-    source = CaptureSource(source_settings, slot, stats, now_ns)
-    source.start()
-    frames = []
-    while len(frames) < limit and (pending := slot.take()) is not None:
-        frames.append(pending())
+def make_camera_source(camera, *, open_limit_s=20.0, **settings):
+    """Return a source that reads a fake camera."""
+    return CameraSource(
+        URI, SourceSettings(**settings), time.time_ns, open_reader=camera.open,
+        open_limit_s=open_limit_s, back_off=SHORT_BACK_OFF)
+
+
+def start(camera, **settings):
+    """Open and start a source that reads a fake camera."""
+    return RunningSource(make_camera_source(camera, **settings), SourceSettings(**settings))
+
+
+@pytest.mark.parametrize('policy, expected', [
+    ('auto', False), ('latest', False), ('every', True)])
+def test_a_camera_does_not_wait_for_the_worker_unless_the_policy_is_every(policy, expected):
+    source = make_source(SourceSettings(uri='0', policy=policy), time.time_ns)
+    assert source.every_frame is expected and source.live
+
+
+def test_nothing_is_opened_and_no_thread_runs_before_open(camera):
+    threads = threading.active_count()
+    source = make_camera_source(camera)
+    assert source.health().message == 'not started'
+    assert source.description == 'rtsp://camera'
+    assert threading.active_count() == threads and not camera.attempts
     assert source.stop()
-    return frames, stats
 
 
-def grey_levels(frames):
-    """Tell the frames' numbers by their brightness."""
-    return [round(float(frame.image.mean()) / 8) for frame in frames]
-
-
-def test_every_frame_of_a_file_comes_once_and_in_order(make_clip):
-    frames, stats = play(make_clip(20))
-    assert grey_levels(frames) == list(range(20))
-    assert [frame.info.index for frame in frames] == list(range(20))
-    assert stats.snapshot().offered == 20
-    assert stats.dropped()['replaced'] == 0
-
-
-def test_frames_of_a_file_are_stamped_with_their_position_in_it(make_clip):
-    frames, _ = play(make_clip(5, fps=20.0))
-    stamps = [frame.info.stamp_ns - 1_000_000_000_000 for frame in frames]
-    assert stamps == pytest.approx([0, 50e6, 100e6, 150e6, 200e6], abs=1e6)
-
-
-def test_frames_have_the_frame_id_and_the_name_of_their_source(make_clip):
-    path = make_clip(1)
-    frames, _ = play(path, frame_id='left_optical')
-    assert frames[0].info.frame_id == 'left_optical'
-    assert frames[0].info.source == str(path)
-
-
-def test_a_looped_file_begins_again_and_its_time_goes_on(make_clip):
-    frames, _ = play(make_clip(4), limit=10, loop=True)
-    assert grey_levels(frames) == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
-    stamps = [frame.info.stamp_ns for frame in frames]
+def test_a_frame_is_stamped_when_it_is_grabbed_and_has_the_frame_id_of_the_settings(camera):
+    before_ns = time.time_ns()
+    running = start(camera, frame_id='left_optical')
+    running.wait_for_frames(3)
+    assert running.stop()
+    frame = running.frames[0]
+    assert frame.info.frame_id == 'left_optical' and frame.info.source == 'rtsp://camera'
+    assert before_ns < frame.info.stamp_ns < time.time_ns()
+    stamps = [frame.info.stamp_ns for frame in running.frames]
     assert all(later > earlier for earlier, later in zip(stamps, stamps[1:]))
 
 
-def test_a_file_in_real_time_takes_as_long_as_it_is(make_clip):
-    begin_s = time.monotonic()
-    frames, stats = play(make_clip(10, fps=20.0), realtime=True)
-    assert time.monotonic() - begin_s >= 0.4
-    assert len(frames) + stats.dropped()['replaced'] == 10
+def test_frames_beyond_max_fps_are_not_decoded(camera):
+    running = start(camera, max_fps=5.0)
+    wait_until(lambda: running.stats.offered >= 40)
+    assert running.stop()
+    dropped = running.stats.dropped()
+    assert camera.decoded == running.stats.offered - dropped['max_fps']
+    assert dropped['max_fps'] >= 20, 'the camera delivers up to 50 Hz'
 
 
-def test_the_newest_frame_wins_in_real_time_when_the_worker_is_slow(make_clip):
-    settings = SourceSettings(uri=str(make_clip(10, fps=50.0)), policy='latest')
-    stats = Stats()
-    slot = FrameSlot(stats, wait=waits(settings))
-    source = CaptureSource(settings, slot, stats, time.time_ns)
-    source.start()
-    time.sleep(1.0)
-    assert grey_levels([slot.take()()]) == [9]
-    assert stats.dropped()['replaced'] == 9
+# Opening
+
+
+def test_a_device_that_does_not_exist_is_refused():
+    source = make_source(SourceSettings(uri='63'), time.time_ns)
+    with pytest.raises(SourceError, match='the device does not open; check that it is plugged in'):
+        source.open()
     assert source.stop()
 
 
-@pytest.mark.parametrize('settings, expected', [
-    ({}, True), ({'policy': 'every'}, True), ({'policy': 'latest'}, False),
-    ({'realtime': True}, False), ({'realtime': True, 'policy': 'every'}, True),
-])
-def test_a_file_waits_unless_it_is_played_as_a_camera(make_clip, settings, expected):
-    assert waits(SourceSettings(uri=str(make_clip(1)), **settings)) is expected
+def test_an_absent_camera_is_an_error_unless_the_settings_say_to_wait(camera, caplog):
+    caplog.set_level('INFO')
+    camera.present = False
+    with pytest.raises(SourceError, match='the stream does not open'):
+        make_camera_source(camera).open()
+    running = start(camera, wait_for_source=True)
+    assert running.source.description == 'rtsp://camera'
+    wait_until(lambda: camera.attempts >= 3)
+    camera.present = True
+    running.wait_for_frames()
+    assert running.source.description == 'a camera'
+    assert running.stats.snapshot().reconnects == 0, 'it was never lost'
+    assert 'rtsp://camera is open after' in caplog.text
+    assert running.stop()
 
 
-def test_a_camera_does_not_wait_unless_told_to():
-    assert not waits(SourceSettings(uri='0'))
-    assert waits(SourceSettings(uri='0', policy='every'))
+def test_opening_that_hangs_is_an_error(camera):
+    hang = threading.Event()
+
+    def open_and_hang(uri, settings):
+        assert hang.wait(30.0)
+        return camera.open(uri, settings)
+    source = CameraSource(
+        URI, SourceSettings(), time.time_ns, open_reader=open_and_hang, open_limit_s=0.2)
+    with pytest.raises(SourceError, match='does not answer within 0.2 s'):
+        source.open()
+    assert not source.stop(timeout_s=0.0)
+    hang.set()
+    assert source.stop(timeout_s=10.0)
+    assert not camera.open_readers and not reader_threads()
 
 
-@pytest.mark.parametrize('content, rule', [
-    (b'', 'the file does not open'),
-    (b'this is no video' * 100, 'the file does not open'),
-])
-def test_a_file_that_is_no_video_is_refused(tmp_path, content, rule):
-    path = tmp_path / 'bad.mp4'
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match=rule):
-        CaptureSource(SourceSettings(uri=str(path)), FrameSlot(Stats()), Stats(), time.time_ns)
+def test_stop_from_another_thread_ends_opening(camera):
+    hang, errors = threading.Event(), []
+
+    def open_and_hang(uri, settings):
+        assert hang.wait(30.0)
+        return camera.open(uri, settings)
+
+    def open_source():
+        with pytest.raises(SourceError) as caught:
+            source.open()
+        errors.append(str(caught.value))
+    source = CameraSource(URI, SourceSettings(), time.time_ns, open_reader=open_and_hang)
+    opening = threading.Thread(target=open_source)
+    opening.start()
+    wait_until(reader_threads)
+    source.stop(timeout_s=0.0)
+    opening.join(10.0)
+    assert errors == ["source.uri = 'rtsp://camera': was closed while it opened"]
+    hang.set()
+    assert source.stop(timeout_s=10.0) and not camera.open_readers
 
 
-def test_a_video_without_a_frame_is_refused(make_clip):
-    path = make_clip(0)
-    with pytest.raises(SourceError) as caught:
-        CaptureSource(SourceSettings(uri=str(path)), FrameSlot(Stats()), Stats(), time.time_ns)
-    assert str(caught.value).startswith(f"source.uri = '{path}': the file ")
+# Stopping
 
 
-def test_a_camera_that_is_not_there_is_refused():
-    with pytest.raises(SourceError, match='the device does not open; is it plugged in'):
-        CaptureSource(SourceSettings(uri='63'), FrameSlot(Stats()), Stats(), time.time_ns)
+def test_a_camera_that_was_opened_and_never_started_is_closed(camera):
+    source = make_camera_source(camera)
+    source.open()
+    assert camera.open_readers == 1
+    assert source.stop(timeout_s=10.0)
+    assert not camera.open_readers
 
 
-def test_stopping_in_the_middle_ends_the_thread(make_clip):
-    settings = SourceSettings(uri=str(make_clip(30)))
-    slot = FrameSlot(Stats(), wait=True)
-    before = threading.active_count()
-    source = CaptureSource(settings, slot, Stats(), time.time_ns)
-    source.start()
-    slot.take()
-    assert source.stop(timeout_s=5.0)
-    assert threading.active_count() == before
+def test_stop_closes_the_intake_and_the_camera(camera):
+    running = start(camera)
+    running.wait_for_frames()
+    assert running.stop() and running.stop(), 'it may be called again'
+    assert running.intake.drained and not camera.open_readers and not reader_threads()
 
 
-def write_images(folder, names):
-    """Write images that get brighter, 8 grey levels each, in the order of the names."""
-    for i, name in enumerate(names):
-        assert cv2.imwrite(str(folder / name), np.full((48, 64, 3), 8 * i, dtype=np.uint8))
+def test_stopping_while_the_source_is_awaited_ends_all_threads(camera):
+    camera.present = False
+    threads = threading.active_count()
+    running = start(camera, wait_for_source=True)
+    wait_until(lambda: camera.attempts)
+    assert running.stop()
+    assert threading.active_count() == threads
 
 
-@pytest.mark.parametrize('glob', ['', '/*.png', '/frame_*'])
-def test_images_of_a_folder_or_a_glob_come_in_the_order_of_their_numbers(tmp_path, glob):
-    write_images(tmp_path, [f'frame_{i}.png' for i in (1, 2, 9, 10, 11)])
-    (tmp_path / 'notes.txt').write_text('no image')
-    frames, stats = play(f'{tmp_path}{glob}', fps=10.0)
-    assert grey_levels(frames) == [0, 1, 2, 3, 4]
-    stamps = [frame.info.stamp_ns - 1_000_000_000_000 for frame in frames]
-    assert stamps == pytest.approx([0, 100e6, 200e6, 300e6, 400e6], abs=1e3)
+def test_stop_returns_false_while_the_driver_hangs(camera):
+    running = start(camera, stall_timeout_s=60.0)
+    running.wait_for_frames()
+    camera.freeze()
+    wait_until(lambda: camera.hanging)
+    assert not running.stop(timeout_s=0.2)
+    camera.thaw()
+    assert running.stop() and not reader_threads()
 
 
-def test_an_image_that_is_cut_is_counted_and_the_others_are_shown(tmp_path):
-    write_images(tmp_path, ['1.jpg', '2.jpg', '3.jpg'])
-    path = tmp_path / '2.jpg'
-    path.write_bytes(path.read_bytes()[:-20])
-    frames, stats = play(tmp_path)
-    assert grey_levels(frames) == [0, 2]
-    assert stats.dropped()['decode_error'] == 1
+# Health
 
 
-def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(SourceError, match='there is no image'):
-        play(tmp_path)
+def test_health_is_ok_while_frames_arrive_and_an_error_while_they_do_not(camera):
+    running = start(camera, stall_timeout_s=0.3)
+    running.wait_for_frames(10)
+    part = running.source.health()
+    assert part.level == Level.OK and part.message.endswith(' Hz from a camera')
+    assert part.values['source'] == 'a camera' and part.values['rate_hz'] > 0.0
+    camera.present = False
+    wait_until(lambda: running.source.health().level == Level.ERROR)
+    part = running.source.health()
+    assert part.message == 'no image for 0 s on rtsp://camera; reopening until it answers'
+    assert 'the stream does not open' in part.values['last_error']
+    camera.present = True
+    wait_until(lambda: running.source.health().level == Level.OK)
+    assert running.source.health().values['reconnects'] == 1
+    assert running.stop()
 
 
-def test_a_looped_folder_begins_again(tmp_path):
-    write_images(tmp_path, ['1.png', '2.png'])
-    assert grey_levels(play(tmp_path, limit=5, loop=True)[0]) == [0, 1, 0, 1, 0]
+def test_health_is_an_error_while_the_driver_hangs(camera):
+    running = start(camera, stall_timeout_s=0.2)
+    running.wait_for_frames()
+    camera.freeze()
+    wait_until(lambda: running.source.health().level == Level.ERROR)
+    wait_until(lambda: running.source.health().values['stalls'])
+    assert not running.stop(timeout_s=0.1)
 
 
-def test_a_file_is_thinned_by_its_own_time(make_clip):
-    frames, stats = play(make_clip(20, fps=20.0), max_fps=10.0)
-    assert grey_levels(frames) == list(range(0, 20, 2))
-    assert stats.dropped()['max_fps'] == 10
+def test_health_warns_of_frames_that_cannot_be_decoded(camera):
+    running = start(camera, stall_timeout_s=60.0)
+    running.wait_for_frames()
+    camera.decodable = False
+    wait_until(lambda: running.stats.dropped()['decode_error'])
+    part = running.source.health()
+    assert part.level == Level.WARN
+    assert 'decode_error; last: frame dropped: frame = ' in part.message
+    assert running.stop()
 
 
-def test_frames_of_a_file_are_never_too_old(make_clip):
-    times = iter([10**18] + [10**18 + 5 * 10**9] * 100)
-    frames, stats = play(make_clip(5), now_ns=lambda: next(times), max_age_s=0.1)
-    assert len(frames) == 5 and stats.dropped()['stale'] == 0
+def test_a_worker_that_is_slow_is_no_fault_of_a_camera_that_waits_for_it():
+    camera = FakeCamera()
+    settings = SourceSettings(policy='every', stall_timeout_s=0.1)
+    running = RunningSource(
+        make_camera_source(camera, policy='every', stall_timeout_s=0.1), settings, work=False)
+    wait_until(lambda: camera.decoded == 2)
+    deadline_s = time.monotonic() + 0.5
+    while time.monotonic() < deadline_s:
+        assert running.source.health().level == Level.OK
+        time.sleep(0.02)
+    assert running.stats.snapshot().stalls == 0 and camera.opened == 1
+    assert running.stop()

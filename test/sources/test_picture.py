@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""A picture is whole, or it is refused."""
+"""A picture is complete, or it is rejected."""
 
 import cv2
 import numpy as np
@@ -22,14 +22,14 @@ def encoded(extension, *options):
     encoded('.jpg', cv2.IMWRITE_JPEG_RST_INTERVAL, 2), encoded('.bmp'), encoded('.webp'),
     encoded('.jpg') + bytes(100), b'\xff\xd8\xff' + encoded('.jpg')[2:],
 ])
-def test_a_whole_picture_is_decoded_whatever_follows_it(data):
+def test_a_complete_picture_is_decoded_whatever_follows_it(data):
     image = decode_picture(data, 'image')
     assert image.shape == (48, 64, 3)
     assert np.abs(image.astype(int) - GRADIENT).max() < 20
 
 
 @pytest.mark.parametrize('options', [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)])
-def test_no_cut_of_a_jpeg_is_shown(options):
+def test_a_jpeg_truncated_anywhere_is_rejected(options):
     data = encoded('.jpg', *options)
     for length in range(len(data) - 1):
         with pytest.raises(DecodeError, match='cannot be decoded'):
@@ -40,20 +40,20 @@ def test_the_end_of_a_thumbnail_is_not_that_of_the_picture():
     data = encoded('.jpg')
     thumbnail = b'Exif\0\0' + data
     segment = b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
-    whole = data[:2] + segment + data[2:]
-    assert decode_picture(whole, 'image').shape == (48, 64, 3)
+    complete = data[:2] + segment + data[2:]
+    assert decode_picture(complete, 'image').shape == (48, 64, 3)
     with pytest.raises(DecodeError, match='the end of the JPEG is missing'):
-        decode_picture(whole[:-100], 'image')
+        decode_picture(complete[:-100], 'image')
 
 
-def test_no_cut_of_a_png_is_shown():
+def test_a_png_truncated_anywhere_is_rejected():
     data = encoded('.png')
     for length in range(len(data) - 8):
         with pytest.raises(DecodeError):
             decode_picture(data[:length], 'image')
 
 
-def test_a_picture_that_claims_to_be_huge_is_refused_before_memory_is_taken():
+def test_a_picture_that_claims_to_be_huge_is_rejected_before_memory_is_allocated():
     png = bytearray(encoded('.png'))
     png[16:24] = b'\x00\x00\xff\xff' * 2
     with pytest.raises(DecodeError, match='it claims 4294836225 pixels'):
@@ -65,7 +65,7 @@ def test_a_picture_that_claims_to_be_huge_is_refused_before_memory_is_taken():
         decode_picture(bytes(jpeg), 'image')
 
 
-@pytest.mark.parametrize('data', [b'', b'no picture', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])
-def test_what_is_no_picture_is_refused(data):
+@pytest.mark.parametrize('data', [b'', b'text', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])
+def test_data_that_is_not_a_picture_is_rejected(data):
     with pytest.raises(DecodeError, match='cannot be decoded'):
         decode_picture(data, 'image')

@@ -1,23 +1,21 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Real servers on this machine are killed, frozen and come back; frames flow again."""
+"""Frames arrive again after real servers were killed or frozen."""
 
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import numpy as np
 import pytest
+from sources.source_helpers import RunningSource, wait_until
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.settings import SourceSettings
-from udp_infer_ros.sources.capture import CaptureSource
-from udp_infer_ros.sources.slot import FrameSlot
-from udp_infer_ros.stats import Stats
+from udp_infer_ros.sources.open import make_source
 
 FFMPEG = shutil.which('ffmpeg')
 SYSTEM_PYTHON = '/usr/bin/python3'
@@ -54,21 +52,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 def clean_environment():
-    """Give an environment in which the system's programs find their own libraries."""
+    """Return an environment in which programs of the system find their own libraries."""
     return {
         name: value for name, value in os.environ.items()
         if not name.startswith(('LD_', 'PYTHON', 'VIRTUAL_ENV'))}
 
 
 def has_rtsp_server():
-    """Tell whether GStreamer's RTSP server is installed for the system's Python."""
+    """Return whether the RTSP server of GStreamer is installed for the system Python."""
     return os.path.exists(SYSTEM_PYTHON) and not subprocess.run(
         [SYSTEM_PYTHON, '-c', RTSP_SERVER], env=clean_environment(),
         capture_output=True).returncode
 
 
 class Server:
-    """A camera server of a kind, which can be killed, frozen and started again."""
+    """A camera server, which can be killed, frozen and started again."""
 
     def __init__(self, kind):
         if kind == 'rtsp' and not has_rtsp_server():
@@ -95,147 +93,129 @@ class Server:
                 f'testsrc=size={width}x{height}:rate=20:decimals=2',
                 *(word.format(uri=self.uri) for word in OUTPUTS[self.kind])]
         self.process = subprocess.Popen(command, env=clean_environment())
-        deadline_s = time.monotonic() + 20.0
-        while self.kind != 'udp' and not self._listens():
-            assert time.monotonic() < deadline_s and self.process.poll() is None
-            time.sleep(0.02)
+        if self.kind != 'udp':
+            wait_until(self._listens, 20.0)
 
     def _listens(self):
-        # Seen from outside: a server for one client would take a connection for that client.
+        # Do not connect: a server for one client would serve this connection.
         with open('/proc/net/tcp', encoding='ascii') as table:
             return any(
                 row.split()[1].endswith(f':{self.port:04X}') and row.split()[3] == '0A'
                 for row in table.readlines()[1:])
 
     def kill(self):
-        """End it at once, as a power cut does."""
+        """End it at once, as a power failure does."""
         self.process.kill()
         self.process.wait(10.0)
 
 
-class Watched:
-    """A source whose frames are looked at."""
+def start_source(uri, **settings):
+    """Open a stream, and collect its frames."""
+    checked = SourceSettings(uri=uri, stall_timeout_s=1.0, **settings)
+    return RunningSource(make_source(checked, time.time_ns), checked)
 
-    def __init__(self, uri, **settings):
-        self.stats = Stats()
-        self.slot = FrameSlot(self.stats)
-        self.source = CaptureSource(
-            SourceSettings(uri=uri, **settings), self.slot, self.stats, time.time_ns)
-        self.count = self.repeated = 0
-        self.last = None
-        self.source.start()
-        self.worker = threading.Thread(target=self._work)
-        self.worker.start()
 
-    def _work(self):
-        while (pending := self.slot.take()) is not None:
-            image = pending().image
-            if self.last is not None and np.array_equal(image, self.last):
-                self.repeated += 1
-            self.last = image
-            self.count += 1
-
-    def wait_for_frames(self, count=5, timeout_s=BACK_S):
-        """Wait until so many more frames have come."""
-        wanted, deadline_s = self.count + count, time.monotonic() + timeout_s
-        while self.count < wanted:
-            assert time.monotonic() < deadline_s, self.stats.snapshot()
-            time.sleep(0.01)
-
-    def stop(self):
-        """End it; tell whether no thread was left behind."""
-        ended = self.source.stop(10.0)
-        self.worker.join(5.0)
-        return ended
+def repeated(running):
+    """Return how many frames are the same as the frame before."""
+    images = [frame.image for frame in running.frames]
+    return sum(map(np.array_equal, images, images[1:]))
 
 
 @pytest.fixture
 def make():
-    """Make a server of a kind and a source that watches it."""
-    made = []
+    """Return a function that starts a server, and a source that reads from it."""
+    servers, sources = [], []
 
-    def make_both(kind, **settings):
-        server = Server(kind)
-        made.append(server)
-        made.append(Watched(server.uri, stall_timeout_s=1.0, wait_for_source=True, **settings))
-        made[-1].wait_for_frames(timeout_s=30.0)
-        return tuple(made)
+    def make_both(kind):
+        servers.append(Server(kind))
+        sources.append(start_source(servers[-1].uri, wait_for_source=True))
+        sources[-1].wait_for_frames(timeout_s=30.0)
+        return servers[-1], sources[-1]
     yield make_both
-    for item in reversed(made):
-        item.stop() if isinstance(item, Watched) else item.kill()
+    for source in sources:
+        source.stop()
+    for server in servers:
+        server.kill()
+
+
+def wait_until_lost(server, running):
+    """Wait until the source has noticed that the server does not answer."""
+    wait_until(lambda: running.source.description == server.uri)
 
 
 KINDS = ['rtsp', 'http', 'tcp', 'udp']
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_frames_flow_again_after_the_server_was_killed(make, kind):
-    server, watched = make(kind)
+def test_frames_arrive_again_after_the_server_was_killed(make, kind):
+    server, running = make(kind)
     for _ in range(2):
         server.kill()
-        time.sleep(1.5)
+        wait_until_lost(server, running)
         server.start()
-        watched.wait_for_frames()
-    told = watched.stats.snapshot()
-    assert told.reconnects >= 2 and not watched.repeated and not told.dropped['decode_error']
-    assert watched.stop()
+        running.wait_for_frames(timeout_s=BACK_S)
+    figures = running.stats.snapshot()
+    assert figures.reconnects >= 2 and not figures.dropped['decode_error']
+    assert running.stop() and not repeated(running)
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_another_resolution_after_a_restart_is_taken_as_it_is(make, kind):
-    server, watched = make(kind)
-    assert watched.last.shape == (240, 320, 3)
+def test_a_new_resolution_after_a_restart_is_used(make, kind):
+    server, running = make(kind)
+    assert running.frames[-1].image.shape == (240, 320, 3)
     server.kill()
-    time.sleep(1.5)
+    wait_until_lost(server, running)
     server.start(480, 360)
-    watched.wait_for_frames()
-    assert watched.last.shape == (360, 480, 3) and not watched.repeated
+    running.wait_for_frames(timeout_s=BACK_S)
+    assert running.frames[-1].image.shape == (360, 480, 3)
+    assert running.stop() and not repeated(running)
 
 
 @pytest.mark.parametrize('kind', ['rtsp', 'udp'])
-def test_a_server_that_freezes_is_left_and_found_again_when_it_goes_on(make, kind):
-    server, watched = make(kind)
+def test_frames_arrive_again_after_the_server_was_frozen(make, kind):
+    server, running = make(kind)
     server.process.send_signal(signal.SIGSTOP)
     try:
-        deadline_s = time.monotonic() + BACK_S
-        while not watched.stats.snapshot().stalls:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+        wait_until(lambda: running.stats.snapshot().stalls, BACK_S)
     finally:
         server.process.send_signal(signal.SIGCONT)
-    watched.wait_for_frames()
-    assert watched.stats.snapshot().reconnects >= 1 and not watched.repeated
+    running.wait_for_frames(timeout_s=BACK_S)
+    wait_until(lambda: running.stats.snapshot().reconnects)
+    assert running.stop() and not repeated(running)
 
 
-def test_threads_and_files_are_the_same_after_ten_reconnects(make):
-    def counted():
+def test_ten_reconnects_leave_no_thread_and_no_file_open(make):
+    def counts():
         return len(os.listdir('/proc/self/task')), len(os.listdir('/proc/self/fd'))
-    server, watched = make('http')
-    before = counted()
-    for _ in range(10):
+    server, running = make('http')
+    before = counts()
+    for i in range(10):
         server.kill()
         server.start()
-        watched.wait_for_frames()
-    assert watched.stats.snapshot().reconnects >= 10
-    assert counted() == before
+        running.wait_for_frames(timeout_s=BACK_S)
+        wait_until(lambda: running.stats.snapshot().reconnects > i)
+    wait_until(lambda: counts() == before)
 
 
 def test_a_password_is_in_no_log_and_no_error(make, caplog, capfd):
     caplog.set_level('DEBUG')
-    server, watched = make('http')
+    server, running = make('http')
     uri = server.uri.replace('://', '://me:hidden@') + '?token=hidden'
-    watched.stop()
+    running.stop()
     server.kill()
     with pytest.raises(SourceError) as caught:
-        Watched(uri)
-    again = Watched(uri, wait_for_source=True, stall_timeout_s=1.0)
-    time.sleep(1.0)
+        start_source(uri)
+    again = start_source(uri, wait_for_source=True)
+    wait_until(lambda: again.stats.snapshot().last_error)
     server.start()
-    again.wait_for_frames()
-    told = f'{again.source.description} {again.stats.snapshot()} {caught.value} {caplog.text}'
+    again.wait_for_frames(timeout_s=BACK_S)
+    description = again.source.description
     server.kill()
-    time.sleep(1.0)
+    wait_until(lambda: again.source.description != description)
     again.stop()
     captured = capfd.readouterr()
-    assert 'hidden' not in told + caplog.text + captured.out + captured.err
-    assert '***@127.0.0.1' in told
+    texts = [
+        description, str(again.stats.snapshot()), str(again.source.health()), str(caught.value),
+        caplog.text, captured.out, captured.err]
+    assert 'hidden' not in ''.join(texts)
+    assert '***@127.0.0.1' in description

@@ -11,8 +11,8 @@ import time
 from udp_infer_ros.health import PartHealth
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.intake import Intake
-from udp_infer_ros.sources.reader import open_reader
-from udp_infer_ros.sources.reconnect import BackOff, OPEN_LIMIT_S, OpenReader, Reconnector
+from udp_infer_ros.sources.reader import open_reader, OpenReader
+from udp_infer_ros.sources.reconnect import BackOff, OPEN_LIMIT_S, Reconnector
 from udp_infer_ros.sources.report import NOT_STARTED
 from udp_infer_ros.sources.source_thread import SourceThread
 from udp_infer_ros.sources.uri import SourceUri

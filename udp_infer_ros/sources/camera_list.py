@@ -17,16 +17,16 @@ import yaml
 KEYS = ('name', 'topic', 'uri', 'parameters')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera:
-    """One camera, which gets a node of its own."""
+    """One camera, which is processed by a node of its own."""
 
     name: str
-    """The namespace of the node, e.g. front: its detections are on /front/udp_infer/detections."""
+    """The namespace of the node: `front` publishes on /front/udp_infer/detections."""
     topic: str
     """An image topic, or empty."""
     parameters: Mapping[str, Value]
-    """What is set besides the defaults, `source.uri` included."""
+    """The parameters that differ from the defaults, `source.uri` included."""
 
 
 def read_cameras(path: str | Path) -> tuple[Camera, ...]:
@@ -35,7 +35,7 @@ def read_cameras(path: str | Path) -> tuple[Camera, ...]:
 
     :param path: a YAML file with a list `cameras`; each has a name and a topic or a uri, and may
         have parameters of the node, dotted or nested.
-    :raises SettingError: if the file cannot be read or says something that cannot be had.
+    :raises SettingError: if the file cannot be read, or an entry or a parameter is invalid.
     """
     try:
         content = yaml.safe_load(Path(path).expanduser().read_text(encoding='utf-8'))
@@ -48,7 +48,7 @@ def read_cameras(path: str | Path) -> tuple[Camera, ...]:
     names = [camera.name for camera in cameras]
     for name in names:
         if names.count(name) > 1:
-            raise SettingError('name', name, 'must not be that of another camera')
+            raise SettingError('name', name, 'must be unique; two cameras have it')
     return cameras
 
 
@@ -57,15 +57,16 @@ def _camera(where: str, item: object) -> Camera:
         raise SettingError(where, item, f'must have the keys {", ".join(KEYS)}')
     for key in item:
         if key not in KEYS:
-            raise SettingError(f'{where}.{key}', item[key], f'must be one of {", ".join(KEYS)}')
+            raise SettingError(
+                f'{where}.{key}', item[key], f'no such key; the keys are {", ".join(KEYS)}')
     name = item.get('name')
     if not isinstance(name, str) or not re.fullmatch(r'[A-Za-z]\w*(/[A-Za-z]\w*)*', name):
         raise SettingError(
-            f'{where}.name', name, 'must be letters, digits and _, beginning with a letter')
+            f'{where}.name', name, 'must be letters, digits and _, starting with a letter')
     topic, uri = item.get('topic'), item.get('uri')
     if (topic is None) == (uri is None):
         raise SettingError(where, name, 'must have either a topic or a uri')
-    values = dict(_flat(item.get('parameters') or {}))
+    values = dict(_flatten(item.get('parameters') or {}))
     if uri is not None:
         values = {
             'source.uri': uri, 'source.frame_id': f'{name.replace("/", "_")}_optical_frame',
@@ -75,10 +76,11 @@ def _camera(where: str, item: object) -> Camera:
     except SettingError as error:
         raise SettingError(
             f'{where}.{error.name}', error.value, error.rule, error.remedy) from None
-    return Camera(name, str(topic or ''), {key: checked[key] for key in values})
+    return Camera(
+        name=name, topic=str(topic or ''), parameters={key: checked[key] for key in values})
 
 
-def _flat(tree: object, prefix: str = '') -> list[tuple[str, object]]:
+def _flatten(tree: object, prefix: str = '') -> list[tuple[str, object]]:
     if not isinstance(tree, dict):
         return [(prefix.rstrip('.'), tree)]
-    return [pair for key, value in tree.items() for pair in _flat(value, f'{prefix}{key}.')]
+    return [pair for key, value in tree.items() for pair in _flatten(value, f'{prefix}{key}.')]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ from udp_infer_ros.errors import SourceError
 from udp_infer_ros.health import PartHealth
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.intake import Intake, RawFrame
-from udp_infer_ros.sources.reader import open_reader, Reader
+from udp_infer_ros.sources.reader import open_reader, OpenReader, Reader
 from udp_infer_ros.sources.report import NOT_STARTED
 from udp_infer_ros.sources.source_thread import SourceThread
 from udp_infer_ros.sources.uri import SourceUri
@@ -32,12 +33,14 @@ class FileSource:
     :param uri: of a kind in FINITE_KINDS.
     :param settings: `source.*`.
     :param now_ns: the clock of the stamps.
+    :param open_reader: opens the file.
     """
 
     live = False
 
     def __init__(
-        self, uri: SourceUri, settings: SourceSettings, now_ns: Callable[[], int],
+        self, uri: SourceUri, settings: SourceSettings, now_ns: Callable[[], int], *,
+        open_reader: OpenReader = open_reader,
     ) -> None:
         self.every_frame = settings.policy == 'every' or (
             settings.policy == 'auto' and not settings.realtime)
@@ -46,6 +49,7 @@ class FileSource:
         self._uri = uri
         self._settings = settings
         self._now_ns = now_ns
+        self._open_reader = partial(open_reader, uri, settings)
         self._lock = threading.Lock()
         self._reader: Reader | None = None
         self._stopped = threading.Event()
@@ -87,9 +91,6 @@ class FileSource:
     def health(self) -> PartHealth:
         """Return the state since the previous call, as part `source`."""
         return NOT_STARTED if self._thread is None else self._thread.health(self.description)
-
-    def _open_reader(self) -> Reader:
-        return open_reader(self._uri, self._settings)
 
     def _take_reader(self) -> Reader | None:
         with self._lock:

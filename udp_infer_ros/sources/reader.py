@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from udp_infer_ros.frame import BgrImage
@@ -53,6 +54,9 @@ class Reader(Protocol):
     def close(self) -> None:
         """Release the device or file."""
         ...
+
+
+OpenReader = Callable[[SourceUri, SourceSettings], Reader]
 
 
 def open_reader(uri: SourceUri, settings: SourceSettings) -> Reader:

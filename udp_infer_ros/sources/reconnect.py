@@ -25,7 +25,7 @@ from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.intake import Intake, RawFrame
-from udp_infer_ros.sources.reader import open_reader, Reader
+from udp_infer_ros.sources.reader import open_reader, OpenReader, Reader
 from udp_infer_ros.sources.uri import SourceUri
 from udp_infer_ros.stats import Stats
 
@@ -40,8 +40,6 @@ PERIOD_S = 0.25
 """How often the current reader is checked."""
 
 log = logging.getLogger(__name__)
-
-OpenReader = Callable[[SourceUri, SourceSettings], Reader]
 
 
 @dataclass(frozen=True)
@@ -278,7 +276,7 @@ class Reconnector:
         self._uri = uri
         self._settings = settings
         self._now_ns = now_ns
-        self._open_reader = open_reader
+        self._open_reader = partial(open_reader, uri, settings)
         self._open_limit_s = open_limit_s
         self._back_off = back_off
         self._known = False
@@ -360,8 +358,8 @@ class Reconnector:
 
     def _start_reader(self) -> ReaderThread:
         reader = ReaderThread(
-            partial(self._open_reader, self._uri, self._settings), source=self._uri.redacted,
-            frame_id=self._settings.frame_id, now_ns=self._now_ns, changed=self._changed)
+            self._open_reader, source=self._uri.redacted, frame_id=self._settings.frame_id,
+            now_ns=self._now_ns, changed=self._changed)
         reader.start()
         with self._lock:
             self._reader = reader
