@@ -6,29 +6,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 import queue
 import traceback
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import CallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 from udp_infer_ros.engine import Engine
 from udp_infer_ros.errors import SourceError, UdpInferError
-from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.outputs.base import Output
 from udp_infer_ros.outputs.udp import UdpOutput
-from udp_infer_ros.ros.convert import health_to_ros
 from udp_infer_ros.ros.core_log import ros_log_handler
+from udp_infer_ros.ros.diagnostics import Diagnostics
 from udp_infer_ros.ros.image_output import ImageOutput
+from udp_infer_ros.ros.opener import Opener
 from udp_infer_ros.ros.parameter_server import ParameterServer
 from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
 from udp_infer_ros.ros.topic_output import TopicOutput
@@ -98,26 +95,25 @@ class UdpInferNode(LifecycleNode):
         self.finished: queue.SimpleQueue[int] = queue.SimpleQueue()
         """Receives the exit code when the process should end."""
         self._engine: Engine | None = None
-        self._opening: Source | None = None
+        self._opener = Opener(self, self._make_source)
         self._active = False
         self._enabled = True
         self._idle = False
-        self._finalized = False
-        self._destroyed = False
+        self._ended = False
+        """The node is finalized or destroyed."""
         self._transitions = Turn(self)
         """Held by transitions and ~/enable."""
         self._outputs: list[Output] = []
         # Outcomes of background work, for the callbacks of rclpy, which are no coroutines.
         self._loaded: Callable[[], Engine] | None = None
         self._opened: Callable[[], Source | None] | None = None
-        self._part_names: tuple[str, ...] = ('model',)
+        self._diagnostics = Diagnostics(self)
         self._serve()
 
     def _serve(self) -> None:
         self._change_state = replace_callback(self, 'change_state', self._on_change_state)
         self.create_service(SetBool, '~/enable', self._on_enable)
         self.create_service(Trigger, '~/reset_tracker', self._on_reset_tracker)
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # A steady clock, so that both timers also run under use_sim_time without a /clock.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(POLL_PERIOD_S, self._poll, clock=steady)
@@ -153,16 +149,16 @@ class UdpInferNode(LifecycleNode):
     ) -> ChangeState.Response:
         goal = _goal(request.transition)
         if goal in ('deactivate', 'shutdown'):
-            self._abort_opening()
+            self._opener.abort()
         async with self._transitions:
             try:
-                if goal == 'configure' and self._engine is None and not self._finalized:
+                if goal == 'configure' and self._engine is None and not self._ended:
                     async with self._parameter_server.changes:
                         self._outputs = self._make_outputs()
                         self._loaded = await outcome_of(in_background(self, self._load))
                         return self._change_state(request, response)
                 if goal == 'activate' and self._engine is not None and not self._active:
-                    self._opened = await outcome_of(self._open())
+                    self._opened = await outcome_of(self._opener.open())
                 elif goal in ('deactivate', 'shutdown') and self._active:
                     await self._stop()
                 return self._change_state(request, response)
@@ -191,7 +187,7 @@ class UdpInferNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the source and process its frames."""
         assert self._engine is not None
-        source = (self._opened or self._open_now)()
+        source = (self._opened or self._opener.open_now)()
         try:
             activated = super().on_activate(state)
             self._topics.publish_model_info(self._engine.model, self.settings)
@@ -228,14 +224,14 @@ class UdpInferNode(LifecycleNode):
     @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything; the node cannot be configured again."""
-        self._finalized = True
+        self._ended = True
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
         """Stop everything, and destroy the node."""
-        self._destroyed = True
-        self._abort_opening()
+        self._ended = True
+        self._opener.abort()
         self._release()
         ros_log_handler.detach(self.get_logger())
         super().destroy_node()
@@ -248,7 +244,7 @@ class UdpInferNode(LifecycleNode):
     def _load(self) -> Engine:
         engine = Engine.load(
             self.settings, self._outputs, stats=self.stats, now_ns=self._now_ns)
-        if self._destroyed:
+        if self._ended:
             engine.close()
         return engine
 
@@ -258,41 +254,12 @@ class UdpInferNode(LifecycleNode):
         if engine is not None:
             engine.close()
 
-    def _make_source(self) -> Source:
+    def _make_source(self) -> Source | None:
+        """Return the source of the parameters, not open yet; None if the node is disabled."""
         source = self.settings.source
+        if not self._enabled:
+            return None
         return make_source(source, self._now_ns) if source.uri else TopicSource(self, source)
-
-    def _open_now(self) -> Source | None:
-        """Open the source in this thread, unless the node is disabled."""
-        if not self._enabled:
-            return None
-        source = self._make_source()
-        source.open()
-        return source
-
-    async def _open(self) -> Source | None:
-        """
-        Open the source in the background.
-
-        :return: the source; None if the node is disabled, or opening was aborted.
-        :raises SourceError: if it cannot be opened.
-        """
-        if not self._enabled:
-            return None
-        source = self._opening = self._make_source()
-        outcome = await outcome_of(in_background(self, source.open))
-        aborted, self._opening = self._opening is None, None
-        if aborted:
-            source.stop(timeout_s=0.0)
-            return None
-        outcome()
-        return source
-
-    def _abort_opening(self) -> None:
-        """Do not wait for a source that is to be closed at once."""
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            opening.stop(timeout_s=0.0)
 
     def _start(self, engine: Engine, source: Source) -> None:
         self._idle = False
@@ -318,7 +285,7 @@ class UdpInferNode(LifecycleNode):
     ) -> SetBool.Response:
         """Close the source, or open it again; the model and the lifecycle state stay."""
         if not request.data:
-            self._abort_opening()
+            self._opener.abort()
         async with self._transitions:
             response.success = True
             if request.data == self._enabled:
@@ -338,7 +305,7 @@ class UdpInferNode(LifecycleNode):
             return response
 
     async def _reopen(self, engine: Engine) -> None:
-        source = await self._open()
+        source = await self._opener.open()
         if source is None:
             raise SourceError('~/enable', False, 'was requested while the source was opening')
         try:
@@ -371,21 +338,10 @@ class UdpInferNode(LifecycleNode):
                 self.get_logger().info('end of source, idle')
 
     def _diagnose(self) -> None:
-        """Publish the state of every part."""
         state = 'unconfigured' if self._engine is None else 'inactive'
         if self._active:
             state = 'disabled' if not self._enabled else 'idle' if self._idle else 'active'
-        if self._engine is None:
-            # The parts of the engine before, so that none of them becomes stale.
-            parts = [
-                PartHealth(name=name, message='not loaded') for name in self._part_names]
-        else:
-            parts = self._engine.health()
-            self._part_names = tuple(part.name for part in parts)
-        self._diagnostics.publish(health_to_ros(
-            [_with_state(part, state) for part in parts],
-            node_name=self.get_fully_qualified_name(),
-            header=Header(stamp=self.get_clock().now().to_msg())))
+        self._diagnostics.publish(state, self._engine.health() if self._engine else None)
 
 
 def _goal(transition: Transition) -> str:
@@ -395,10 +351,3 @@ def _goal(transition: Transition) -> str:
         Transition.TRANSITION_CONFIGURE: 'configure', Transition.TRANSITION_ACTIVATE: 'activate',
         Transition.TRANSITION_DEACTIVATE: 'deactivate',
         Transition.TRANSITION_ACTIVE_SHUTDOWN: 'shutdown'}.get(transition.id, '')
-
-
-def _with_state(part: PartHealth, state: str) -> PartHealth:
-    message = part.message
-    if part.level == Level.OK and state not in ('active', 'idle'):
-        message = f'{state}: {message}'
-    return replace(part, message=message, values={'state': state, **part.values})
