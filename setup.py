@@ -12,7 +12,7 @@ NAME = 'udp_infer_ros'
 setup(
     name=NAME,
     version='0.1.0',
-    description='ONNX detection and tracking for ROS 2, told as vision_msgs and as JSON over UDP',
+    description='ONNX detection and tracking for ROS 2, published as vision_msgs and as JSON over UDP',
     author='udp_infer_ros developers',
     maintainer='udp_infer_ros developers',
     maintainer_email='maintainers@udp-infer-ros.org',
@@ -28,10 +28,17 @@ setup(
     ],
     zip_safe=False,
     python_requires='>=3.10',
-    # Run-time dependencies are rosdep's business (package.xml): from here, pip would put its own
-    # OpenCV and NumPy in front of the ones that cv_bridge was built with.
+    # With ROS, rosdep installs what package.xml lists. Dependencies here would make pip install its
+    # own NumPy and OpenCV over those that cv_bridge was built with.
     install_requires=['setuptools'],
-    extras_require={'test': ['pytest']},
+    extras_require={
+        # what examples/detect_video.py needs, which runs without ROS
+        'engine': ['numpy', 'onnxruntime', 'opencv-python-headless', 'pyyaml', 'scipy',
+                   'supervision', 'tqdm'],
+        # the live table and --validate of udp_infer_listen
+        'listen': ['jsonschema', 'rich'],
+        'test': ['jsonschema', 'onnx', 'pytest', 'pytest-timeout'],
+    },
     entry_points={
         'console_scripts': [
             f'udp_infer = {NAME}.ros.main:main',
