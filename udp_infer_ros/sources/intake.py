@@ -11,7 +11,7 @@ is older than `source.max_age_s` before inference, and counts every drop by caus
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 import threading
 import time
@@ -49,7 +49,8 @@ class PendingFrame:
 
     raw: RawFrame
     index: int
-    put_s: float
+    wait_s: float = 0.0
+    """Seconds in the slot."""
     image: BgrImage | None = None
     """The pixels, where the source had to decode them itself."""
     decode_s: float = 0.0
@@ -79,7 +80,7 @@ class Intake:
         self.stats = stats
         self.now_ns = now_ns
         """The clock of the stamps, for sources whose frames carry none."""
-        self._slot: FrameSlot[PendingFrame] = FrameSlot(wait=wait)
+        self._slot: FrameSlot[PendingFrame] = FrameSlot(wait=wait, clock_s=clock_s)
         self._age_limit = AgeLimit(settings.max_age_s if limit_age else 0.0, now_ns)
         self._clock_s = clock_s
         self._lock = threading.Lock()
@@ -112,7 +113,7 @@ class Intake:
                 return not self._slot.closed
             decode_s = self._clock_s() - begin_s
         accepted, replaced = self._slot.put(PendingFrame(
-            raw=raw, index=index, put_s=self._clock_s(), image=image, decode_s=decode_s))
+            raw=raw, index=index, image=image, decode_s=decode_s))
         if replaced is not None:
             self.stats.count_drop(Drop.REPLACED)
         return accepted
@@ -141,7 +142,8 @@ class Intake:
 
     def take(self) -> PendingFrame | None:
         """Wait for a frame and take it; None after `wake` or `close` without a frame."""
-        return self._slot.take()
+        pending = self._slot.take()
+        return pending and replace(pending, wait_s=self._slot.waited_s)
 
     def decode(self, pending: PendingFrame) -> Frame:
         """
@@ -157,7 +159,7 @@ class Intake:
             decode_s = self._clock_s() - begin_s
         return Frame.from_image(
             image, index=pending.index, stamp_ns=raw.stamp_ns, frame_id=raw.frame_id,
-            source=raw.source, arrival_s=raw.arrival_s, wait_s=begin_s - pending.put_s,
+            source=raw.source, arrival_s=raw.arrival_s, wait_s=pending.wait_s,
             decode_s=decode_s)
 
     def wake(self) -> None:

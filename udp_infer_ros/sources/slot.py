@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import threading
+import time
 from typing import Generic, TypeVar
 
 T = TypeVar('T')
@@ -19,10 +21,17 @@ class FrameSlot(Generic[T]):
 
     :param wait: `put` waits until the slot is free, so that no frame is lost; otherwise a newer
         frame replaces the waiting one.
+    :param clock_s: a monotonic clock in seconds.
     """
 
-    def __init__(self, *, wait: bool = False) -> None:
+    def __init__(
+        self, *, wait: bool = False, clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.waited_s = 0.0
+        """How long the frame that was taken last was in the slot; for the thread that takes."""
         self._wait = wait
+        self._clock_s = clock_s
+        self._put_s = 0.0
         self._changed = threading.Condition()
         self._frame: T | None = None
         self._closed = False
@@ -52,6 +61,7 @@ class FrameSlot(Generic[T]):
             if self._closed:
                 return False, None
             replaced, self._frame = self._frame, frame
+            self._put_s = self._clock_s()
             self._changed.notify_all()
             return True, replaced
 
@@ -62,6 +72,7 @@ class FrameSlot(Generic[T]):
                 lambda: self._frame is not None or self._closed or self._woken)
             self._woken = False
             frame, self._frame = self._frame, None
+            self.waited_s = self._clock_s() - self._put_s
             self._changed.notify_all()
             return frame
 
