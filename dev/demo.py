@@ -31,9 +31,9 @@ import numpy as np
 import rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-import supervision as sv
 from tqdm import tqdm
-from udp_infer_ros.frame import NO_TRACK
+from udp_infer_ros.boxes import corners_from_center_size
+from udp_infer_ros.frame import Detections, NO_TRACK
 from udp_infer_ros.outputs.annotate import Annotator
 from vision_msgs.msg import Detection2DArray
 
@@ -193,17 +193,15 @@ def draw(clip: Path, receiver: Receiver, out: Path) -> None:
     cv2.imwrite(str(out / 'contact_sheet.png'), np.vstack(rows))
 
 
-def detections_of(rows: list[tuple[Any, ...]], names: list[str]) -> sv.Detections:
-    """Bring rows back into the form that supervision draws."""
-    centre, size = np.array([row[:2] for row in rows]), np.array([row[2:4] for row in rows])
-    if not rows:
-        centre = size = np.empty((0, 2))
-    return sv.Detections(
-        xyxy=np.hstack((centre - size / 2, centre + size / 2)).astype(np.float32),
-        confidence=np.array([row[4] for row in rows], dtype=np.float32),
-        class_id=np.array([names.index(row[5]) for row in rows], dtype=int),
-        tracker_id=np.array([row[6] for row in rows], dtype=int),
-        data={'class_name': np.array([row[5] for row in rows], dtype=str)})
+def detections_of(rows: list[tuple[Any, ...]], names: list[str]) -> Detections:
+    """Convert rows back to the form that is drawn."""
+    boxes = np.array([row[:4] for row in rows], dtype=np.float64).reshape(-1, 4)
+    return Detections(
+        xyxy=corners_from_center_size(boxes).astype(np.float32),
+        score=np.array([row[4] for row in rows], dtype=np.float32),
+        class_id=np.array([names.index(row[5]) for row in rows], dtype=np.intp),
+        class_name=np.array([row[5] for row in rows], dtype=str),
+        track_id=np.array([row[6] for row in rows], dtype=np.int64))
 
 
 def main() -> int:
