@@ -77,7 +77,7 @@ def test_the_stamp_is_that_of_the_image(send):
 
 
 def test_each_detection_has_the_header_of_the_image(send):
-    """DepthAI leaves these headers empty."""
+    """In DepthAI these headers are empty."""
     image, message, _ = send()
     assert len(message.detections) == 3
     assert all(item.header == image.header for item in message.detections)
@@ -130,7 +130,7 @@ def test_each_detection_has_one_hypothesis_with_a_score_from_0_to_1(send):
 
 
 def test_ids_are_decimal_numbers_that_stay_with_their_objects(send):
-    """DepthAI writes the label there; ultralytics_ros tracks, and publishes no ids."""
+    """In DepthAI the id is the label; ultralytics_ros tracks, and publishes no ids."""
     _, first, _ = send()
     ids = [item.id for item in first.detections[:2]]
     assert all(item.isdigit() for item in ids) and len(set(ids)) == 2
@@ -140,7 +140,7 @@ def test_ids_are_decimal_numbers_that_stay_with_their_objects(send):
 
 
 def test_a_detection_without_a_track_is_published_with_an_empty_id(send):
-    """ByteTrack discards it."""
+    """The reference ByteTrack discards it."""
     _, message, datagram = send()
     assert message.detections[2].id == ''
     assert 'tracker_id' not in datagram['predictions'][2]
@@ -195,7 +195,7 @@ def test_the_topic_and_the_datagram_have_the_same_detections(send):
 
 
 def test_a_datagram_has_the_stamp_and_the_number_of_its_image(bench, send):
-    """UdpStream numbers results by a frame that was captured later."""
+    """Roboflow's UdpStream numbers results by a frame that was captured later."""
     for _ in range(5):
         image, _, datagram = send()
         stamp = datagram['udp_infer']['stamp']
@@ -205,7 +205,7 @@ def test_a_datagram_has_the_stamp_and_the_number_of_its_image(bench, send):
 
 
 def test_a_datagram_states_its_sequence_number_source_frame_model_and_latency(send):
-    """UdpStream states none of them."""
+    """Roboflow's UdpStream states none of them."""
     _, _, first = send()
     _, _, second = send(frame_id='left')
     about = second['udp_infer']
@@ -217,7 +217,7 @@ def test_a_datagram_states_its_sequence_number_source_frame_model_and_latency(se
 
 
 def test_a_dropped_frame_is_counted_in_the_next_datagram(bench, send):
-    """UdpStream loses frames without a count."""
+    """Roboflow's UdpStream loses frames without a count."""
     _, _, before = send()
     bad = gray_image()
     bad.encoding = 'nonsense'
@@ -243,7 +243,7 @@ def test_payload_roboflow_has_exactly_the_keys_of_udp_stream(bench, send):
 
 
 def test_a_receiver_that_is_gone_does_not_affect_the_others(bench, send):
-    """UdpStream ends at the first error of a socket."""
+    """Roboflow's UdpStream ends at the first error of a socket."""
     port = bench.receiver.getsockname()[1]
     try:
         assert bench.set_parameters(
@@ -270,7 +270,7 @@ def make_own_bench():
 
 
 def test_frames_are_not_dropped_by_a_rate_unless_max_fps_is_set(make_own_bench, tmp_path):
-    """UdpStream limits itself to 15 results per second of a 30 Hz source."""
+    """Roboflow's UdpStream limits itself to 15 results per second of a 30 Hz source."""
     clip = write_clip(tmp_path / 'clip.avi', frames=60, fps=30.0, step=4)
     model = write_model(tmp_path / 'm.onnx', yolo_table([], 3), metadata=NAMES)
     bench = make_own_bench(model__id=str(model), source__uri=str(clip), source__realtime=True)
