@@ -2,36 +2,42 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Write config/udp_infer.yaml and the tables of the README from settings.py and families.py.
+Write config/udp_infer.yaml and the tables of the README from settings.py and families/.
 
     python dev/write_docs.py
 
-A test compares the files with what this script would write.
+A test compares the files with the output of this script.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import json
 from pathlib import Path
 import textwrap
 
 from udp_infer_ros.detection.families import FAMILIES
-from udp_infer_ros.settings import Parameter, PARAMETERS, Value
+from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Value
 
 ROOT = Path(__file__).resolve().parent.parent
 YAML_PATH = ROOT / 'config' / 'udp_infer.yaml'
 README_PATH = ROOT / 'README.md'
 PARAMETERS_MARKS = '<!-- parameters: dev/write_docs.py -->', '<!-- end of parameters -->'
 FAMILIES_MARKS = '<!-- families: dev/write_docs.py -->', '<!-- end of families -->'
+CHANGES: Mapping[Change, str] = {
+    'live': 'before the next frame',
+    'configure': 'at the next configure; refused unless the node is unconfigured',
+    'start': 'never; it is read at the start of the process'}
 
 
 def yaml_text() -> str:
-    """Write every parameter with its default and a comment."""
+    """Return the YAML file: every parameter with its default and a comment."""
     lines = [
         '# Every parameter of udp_infer with its default. Copy this file, change what you need',
         '# and delete the rest:',
         '#     ros2 launch udp_infer_ros udp_infer.launch.py params_file:=my.yaml',
-        '# Parameters marked (live) can also be changed while the node runs: ros2 param set.',
+        '# When a change by ros2 param set takes effect:',
+        *(f'#     [{change}] {when}' for change, when in CHANGES.items()),
         '/**:', '  ros__parameters:']
     group = ''
     for name, parameter in PARAMETERS.items():
@@ -41,20 +47,20 @@ def yaml_text() -> str:
             lines += ['', f'    {head}:'] if head else ['']
         indent = '      ' if head else '    '
         lines += textwrap.wrap(
-            comment(parameter), 99, initial_indent=f'{indent}# ', subsequent_indent=f'{indent}# ')
+            f'{described(parameter)} [{parameter.change}]', 99, initial_indent=f'{indent}# ',
+            subsequent_indent=f'{indent}# ')
         lines.append(f'{indent}{leaf}: {yaml_value(parameter.default)}')
     return '\n'.join(lines) + '\n'
 
 
-def comment(parameter: Parameter) -> str:
-    """Say what a parameter does, with its unit, range and whether it is live."""
-    notes = [text for text in (
-        parameter.unit, limits(parameter), 'live' if parameter.live else '') if text]
+def described(parameter: Parameter) -> str:
+    """Return the description, with the unit and the range in parentheses."""
+    notes = [text for text in (parameter.unit, limits(parameter)) if text]
     return parameter.meaning + (f' ({", ".join(notes)})' if notes else '')
 
 
 def limits(parameter: Parameter) -> str:
-    """Say which values are allowed, in short."""
+    """Return the valid values, in short."""
     if parameter.choices:
         return ' | '.join(parameter.choices)
     if parameter.low is None:
@@ -64,27 +70,24 @@ def limits(parameter: Parameter) -> str:
 
 
 def yaml_value(value: Value) -> str:
-    """Write a value as YAML that ROS reads with the right type."""
+    """Return a value as YAML, spelled so that ROS reads it with the right type."""
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
 def readme_table() -> str:
-    """Write the parameters as Markdown."""
-    lines = ['| parameter | default | live | what it does |', '|---|---|---|---|']
+    """Return the parameters as a Markdown table."""
+    lines = ['| parameter | default | changes | meaning |', '|---|---|---|---|']
     for name, parameter in PARAMETERS.items():
-        notes = [text for text in (parameter.unit, limits(parameter)) if text]
-        text = parameter.meaning + (f' ({", ".join(notes)})' if notes else '')
-        escaped = text.replace('|', '\\|')
+        escaped = described(parameter).replace('|', '\\|')
         lines.append(
-            f'| `{name}` | `{yaml_value(parameter.default)}` | '
-            f'{"yes" if parameter.live else ""} | {escaped} |')
+            f'| `{name}` | `{yaml_value(parameter.default)}` | {parameter.change} | {escaped} |')
     return '\n'.join(lines) + '\n'
 
 
 def families_table() -> str:
-    """Write the families of detectors as Markdown."""
+    """Return the families of detectors as a Markdown table."""
     lines = [
-        '| `model.family` | exports of | outputs | recognised by | image | source |',
+        '| `model.family` | exports of | outputs | recognized by | image | source |',
         '|---|---|---|---|---|---|']
     for family in FAMILIES.values():
         lines.append(
@@ -94,7 +97,7 @@ def families_table() -> str:
 
 
 def readme_text(readme: str) -> str:
-    """Put the tables where the README has its marks."""
+    """Return the README with the tables between its marks."""
     for (begin, end), table in (
             (PARAMETERS_MARKS, readme_table()), (FAMILIES_MARKS, families_table())):
         before, _, rest = readme.partition(begin)
