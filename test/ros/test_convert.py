@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Images come in whatever their encoding, results go out whole."""
+"""Conversions between ROS messages and the values of the core."""
 
 import array
 import sys
@@ -18,8 +18,8 @@ from udp_infer_ros.ros import convert
 
 RANDOM = np.random.default_rng(4)
 BGR = RANDOM.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-GREY = RANDOM.integers(0, 256, (6, 8), dtype=np.uint8)
-DEEP = RANDOM.integers(0, 65536, (6, 8), dtype=np.uint16)
+GRAY = RANDOM.integers(0, 256, (6, 8), dtype=np.uint8)
+GRAY_16 = RANDOM.integers(0, 65536, (6, 8), dtype=np.uint16)
 
 
 @pytest.mark.parametrize('padding', [0, 5])
@@ -27,12 +27,12 @@ DEEP = RANDOM.integers(0, 65536, (6, 8), dtype=np.uint16)
     ('bgr8', BGR, BGR),
     ('8UC3', BGR, BGR),
     ('rgb8', BGR[:, :, ::-1], BGR),
-    ('bgra8', np.dstack((BGR, GREY)), BGR),
-    ('rgba8', np.dstack((BGR[:, :, ::-1], GREY)), BGR),
-    ('mono8', GREY, np.dstack((GREY,) * 3)),
-    ('8UC1', GREY, np.dstack((GREY,) * 3)),
+    ('bgra8', np.dstack((BGR, GRAY)), BGR),
+    ('rgba8', np.dstack((BGR[:, :, ::-1], GRAY)), BGR),
+    ('mono8', GRAY, np.dstack((GRAY,) * 3)),
+    ('8UC1', GRAY, np.dstack((GRAY,) * 3)),
 ])
-def test_an_image_becomes_bgr_whatever_its_encoding(encoding, pixels, expected, padding):
+def test_an_image_of_any_encoding_becomes_bgr(encoding, pixels, expected, padding):
     message = make_image(pixels, encoding=encoding, padding=padding)
     image = convert.image_from_ros(message)
     assert image.dtype == np.uint8
@@ -41,9 +41,9 @@ def test_an_image_becomes_bgr_whatever_its_encoding(encoding, pixels, expected, 
 
 @pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
 @pytest.mark.parametrize('big', [False, True])
-def test_deep_grey_loses_its_lower_byte_in_either_byte_order(encoding, big):
-    message = make_image(DEEP, encoding=encoding, padding=2, big=big)
-    expected = np.dstack(((DEEP >> 8).astype(np.uint8),) * 3)
+def test_16_bit_gray_loses_its_lower_byte_in_either_byte_order(encoding, big):
+    message = make_image(GRAY_16, encoding=encoding, padding=2, big=big)
+    expected = np.dstack(((GRAY_16 >> 8).astype(np.uint8),) * 3)
     np.testing.assert_array_equal(convert.image_from_ros(message), expected)
 
 
@@ -52,9 +52,9 @@ def test_deep_grey_loses_its_lower_byte_in_either_byte_order(encoding, big):
 @pytest.mark.parametrize('encoding, place', [
     ('bayer_rggb', (0, 0)), ('bayer_bggr', (1, 1)), ('bayer_gbrg', (1, 0)),
     ('bayer_grbg', (0, 1))])
-def test_red_light_on_a_bayer_sensor_is_red(encoding, place, depth, big):
+def test_red_pixels_of_a_bayer_pattern_become_red(encoding, place, depth, big):
     mosaic = np.zeros((8, 8), dtype=f'u{depth // 8}')
-    # Of the 16 bits the lower ones say the opposite: the byte order must be honoured.
+    # The lower byte is the opposite of the higher one, so a wrong byte order swaps the colors.
     mosaic[:] = 0xFF if depth == 16 else 0
     mosaic[place[0]::2, place[1]::2] = 0xFF << (depth - 8)
     image = convert.image_from_ros(
@@ -66,15 +66,15 @@ def test_red_light_on_a_bayer_sensor_is_red(encoding, place, depth, big):
 @pytest.mark.parametrize('encoding, order', [
     ('yuv422', (1, 0, 3, 2)), ('uyvy', (1, 0, 3, 2)), ('yuv422_yuy2', (0, 1, 2, 3)),
     ('yuyv', (0, 1, 2, 3))])
-def test_the_two_orders_of_yuv_show_the_same_red(encoding, order):
+def test_both_byte_orders_of_yuv422_give_the_same_color(encoding, order):
     pair = np.array((81, 90, 81, 240), dtype=np.uint8)[list(order)]
     pixels = np.tile(pair, (4, 3)).reshape(4, 6, 2)
     image = convert.image_from_ros(make_image(pixels, encoding=encoding))
     assert np.abs(image.astype(int) - (0, 0, 255)).max() <= 3
 
 
-def two_planes(bgr, encoding, padding=0):
-    """Make an Image message with luma and chroma apart, as cameras lay them out."""
+def two_plane_image(bgr, encoding, padding=0):
+    """Build an Image message with luma and chroma in two planes, as cameras send it."""
     height, width = bgr.shape[:2]
     yuv = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420).reshape(-1)
     size = height * width
@@ -95,7 +95,7 @@ def two_planes(bgr, encoding, padding=0):
 def test_luma_and_chroma_in_two_planes_become_bgr(encoding, padding):
     bgr = np.zeros((8, 12, 3), dtype=np.uint8)
     bgr[:4, :6], bgr[:4, 6:], bgr[4:, :6] = (0, 0, 255), (0, 255, 0), (255, 0, 0)
-    message = two_planes(bgr, encoding, padding)
+    message = two_plane_image(bgr, encoding, padding)
     image = convert.image_from_ros(message)
     assert image.shape == (8, 12, 3) and image.dtype == np.uint8
     assert np.abs(image.astype(int) - bgr).max() <= 4
@@ -115,14 +115,14 @@ def test_nv24_may_have_an_odd_size_and_nv12_may_not():
         convert.image_from_ros(message)
 
 
-def test_bgr_is_not_copied():
+def test_a_bgr_image_is_not_copied():
     message = make_image(BGR)
     image = convert.image_from_ros(message)
     assert np.shares_memory(image, np.frombuffer(message.data, dtype=np.uint8))
 
 
-def spoiled(**changes):
-    """Make an image message with something wrong in it."""
+def changed_image(**changes):
+    """Build an Image message and change some of its fields."""
     message = make_image(BGR)
     for name, value in changes.items():
         setattr(message, name, value)
@@ -130,16 +130,16 @@ def spoiled(**changes):
 
 
 @pytest.mark.parametrize('message, text', [
-    (spoiled(height=0), "image = '8 x 0': must have a width and a height"),
-    (spoiled(width=0), "image = '0 x 6': must have a width and a height"),
-    (spoiled(step=23), 'image.step = 23: must be at least 24 for 8 pixels of bgr8'),
-    (spoiled(height=7), "image.data = '144 bytes': must be at least 168 for 7 rows of 24"),
-    (spoiled(data=array.array('B')),
+    (changed_image(height=0), "image = '8 x 0': must have a width and a height"),
+    (changed_image(width=0), "image = '0 x 6': must have a width and a height"),
+    (changed_image(step=23), 'image.step = 23: must be at least 24 for 8 pixels of bgr8'),
+    (changed_image(height=7), "image.data = '144 bytes': must be at least 168 for 7 rows of 24"),
+    (changed_image(data=array.array('B')),
      "image.data = '0 bytes': must be at least 144 for 6 rows of 24"),
-    (spoiled(height=2**32 - 1, step=2**32 - 1, width=10**9),
+    (changed_image(height=2**32 - 1, step=2**32 - 1, width=10**9),
      "image.data = '144 bytes'"),
 ])
-def test_a_message_that_contradicts_itself_is_refused(message, text):
+def test_an_image_with_contradictory_sizes_is_refused(message, text):
     with pytest.raises(FrameError) as caught:
         convert.image_from_ros(message)
     assert str(caught.value).startswith(text)
@@ -151,16 +151,16 @@ def test_the_padding_of_the_last_row_may_be_missing():
     np.testing.assert_array_equal(convert.image_from_ros(message), BGR)
 
 
-def test_yuv_of_an_odd_width_is_refused_not_crashed_on():
+def test_yuv_of_an_odd_width_is_refused():
     pixels = np.zeros((4, 5, 2), dtype=np.uint8)
     with pytest.raises(FrameError, match='cannot be converted at 5 x 4'):
         convert.image_from_ros(make_image(pixels, encoding='yuyv'))
 
 
-def test_an_unknown_encoding_is_refused_with_those_known(monkeypatch):
+def test_an_unknown_encoding_is_refused_with_the_list_of_known_ones(monkeypatch):
     monkeypatch.setitem(sys.modules, 'cv_bridge', None)
     with pytest.raises(FrameError) as caught:
-        convert.image_from_ros(spoiled(encoding='p010'))
+        convert.image_from_ros(changed_image(encoding='p010'))
     text = str(caught.value)
     assert text.startswith("image.encoding = 'p010': must be one of bgr8, 8UC3, rgb8")
 
@@ -168,7 +168,7 @@ def test_an_unknown_encoding_is_refused_with_those_known(monkeypatch):
 @pytest.mark.parametrize('error', [
     ImportError('numpy.core.multiarray failed to import'),
     AttributeError('_ARRAY_API not found'), SystemError('built for NumPy 1')])
-def test_a_cv_bridge_that_was_built_for_another_numpy_costs_only_what_it_alone_knows(
+def test_a_broken_cv_bridge_affects_only_encodings_that_need_it(
         monkeypatch, error):
     class Broken:
 
@@ -178,18 +178,18 @@ def test_a_cv_bridge_that_was_built_for_another_numpy_costs_only_what_it_alone_k
     monkeypatch.delitem(sys.modules, 'cv_bridge', raising=False)
     monkeypatch.setattr(sys, 'meta_path', [Broken(), *sys.meta_path])
     with pytest.raises(FrameError, match=f'must be one of .*nv24.*{error}'):
-        convert.image_from_ros(spoiled(encoding='rgb16'))
-    np.testing.assert_array_equal(convert.image_from_ros(spoiled()), BGR)
+        convert.image_from_ros(changed_image(encoding='rgb16'))
+    np.testing.assert_array_equal(convert.image_from_ros(changed_image()), BGR)
 
 
-def test_a_time_that_is_none_is_refused():
-    message = spoiled()
+def test_a_stamp_with_too_many_nanoseconds_is_refused():
+    message = changed_image()
     message.header.stamp.nanosec = 1_000_000_000
     with pytest.raises(FrameError, match='nanosec = 1000000000: must be below'):
         convert.stamp_ns_from_ros(message.header)
 
 
-def test_what_is_not_known_here_is_given_to_cv_bridge(monkeypatch):
+def test_an_encoding_without_a_conversion_here_is_passed_to_cv_bridge(monkeypatch):
     class CvBridge:
 
         def imgmsg_to_cv2(self, message, desired_encoding):
@@ -198,11 +198,11 @@ def test_what_is_not_known_here_is_given_to_cv_bridge(monkeypatch):
     module = type(sys)('cv_bridge')
     module.CvBridge = CvBridge
     monkeypatch.setitem(sys.modules, 'cv_bridge', module)
-    assert convert.image_from_ros(spoiled(encoding='bgr16')) is BGR
+    assert convert.image_from_ros(changed_image(encoding='bgr16')) is BGR
 
 
 def compressed(data, form='jpeg'):
-    """Make a CompressedImage message."""
+    """Build a CompressedImage message."""
     message = CompressedImage(format=form)
     message.data = array.array('B', bytes(data))
     return message
@@ -216,34 +216,36 @@ def test_a_compressed_image_is_decoded(extension, tolerance):
     assert np.abs(image.astype(int) - smooth).max() <= tolerance
 
 
-def test_a_compressed_grey_image_becomes_bgr():
+def test_a_compressed_gray_image_becomes_bgr():
     image = convert.image_from_ros_compressed(
-        compressed(cv2.imencode('.png', GREY)[1].tobytes(), 'mono8; png compressed'))
-    np.testing.assert_array_equal(image, np.dstack((GREY,) * 3))
+        compressed(cv2.imencode('.png', GRAY)[1].tobytes(), 'mono8; png compressed'))
+    np.testing.assert_array_equal(image, np.dstack((GRAY,) * 3))
 
 
 @pytest.mark.parametrize('data', [b'', b'no picture', b'\xff\xd8\xff'])
-def test_a_damaged_picture_is_a_decode_error(data):
+def test_a_damaged_picture_raises_a_decode_error(data):
     with pytest.raises(DecodeError, match='cannot be decoded'):
         convert.image_from_ros_compressed(compressed(data))
 
 
-def test_compressed_depth_is_refused_by_name():
-    with pytest.raises(FrameError, match='is depth, which has no objects'):
+def test_a_compressed_depth_image_is_refused():
+    with pytest.raises(FrameError, match='is a depth image; objects are detected in color'):
         convert.image_from_ros_compressed(compressed(b'x', '16UC1; compressedDepth png'))
 
 
 @pytest.mark.parametrize('stamp', [(0, 0), (5, 7), (2**31 - 1, 999_999_999), (-3, 5)])
-def test_a_stamp_survives_the_way_there_and_back(stamp):
+def test_a_header_is_the_same_after_both_conversions(stamp):
     message = Image()
     message.header.stamp.sec, message.header.stamp.nanosec = stamp
     message.header.frame_id = 'cam'
     stamp_ns = convert.stamp_ns_from_ros(message.header)
-    assert convert.header_to_ros(FrameInfo(0, stamp_ns, 'cam', '', 1, 1)) == message.header
+    frame = FrameInfo(
+        index=0, stamp_ns=stamp_ns, frame_id='cam', source='', width=1, height=1)
+    assert convert.header_to_ros(frame) == message.header
 
 
 @pytest.mark.parametrize('class_id', ['name', 'index'])
-def test_a_message_says_what_the_result_says(class_id):
+def test_a_detection_message_has_all_values_of_the_result(class_id):
     result = make_result(20)
     message = convert.detections_to_ros(result, class_id)
     assert message.header == convert.header_to_ros(result.frame)
@@ -261,13 +263,33 @@ def test_a_message_says_what_the_result_says(class_id):
         assert detection.id == ('' if found.track_id == NO_TRACK else str(found.track_id))
 
 
-def test_an_empty_result_is_an_empty_message_with_a_header():
+def test_a_result_without_detections_becomes_an_empty_message_with_a_header():
     message = convert.detections_to_ros(make_result(0), 'name')
     assert message.detections == [] and message.header.frame_id == 'camera'
 
 
-def test_labels_are_told_by_index():
+def test_class_names_are_published_with_their_index():
     message = convert.labels_to_ros(('person', 'car'), 0.25, make_image(BGR).header)
     assert [(item.class_id, item.class_name) for item in message.class_map] == [
         (0, 'person'), (1, 'car')]
     assert message.threshold == 0.25 and message.header.frame_id == 'front_camera'
+
+
+def test_foxglove_annotations_have_an_outline_and_a_caption_for_each_object(monkeypatch):
+    class Message:
+
+        LINE_LOOP = 2
+
+        def __init__(self, **fields):
+            self.points, self.texts = [], []
+            self.__dict__.update(fields)
+    for name in ('Color', 'ImageAnnotations', 'Point2', 'PointsAnnotation', 'TextAnnotation'):
+        monkeypatch.setattr(convert, name, Message, raising=False)
+    result = make_result(2)
+    message = convert.annotations_to_foxglove(result)
+    found = result.objects[0]
+    xs = [point.x for point in message.points[0].points]
+    assert max(xs) - min(xs) == pytest.approx(found.width)
+    assert message.points[0].type == 2
+    assert message.texts[0].text == f'#1 {found.class_name} {found.score:.2f}'
+    assert len(message.points) == len(message.texts) == 2
