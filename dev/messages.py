@@ -6,11 +6,10 @@ Generate, compile and install a ROS 2 package of messages, without CMake.
 
     build/jazzy/bin/python dev/messages.py dev/vision_msgs
 
-The generators are the ones that colcon runs. Of what they can make, only what Python needs is
-made: the C structs, the Python classes, and the type supports that Fast DDS (fastrtps_c) and
-other middlewares (introspection_c) ask for. That takes seconds; the usual way, with C++ and every
-type support, takes a minute and a dozen more wheels.
-Everything goes below the interpreter's prefix, where the wheels have put their own messages.
+The generators are those that colcon runs. Only the files that Python needs are generated: C
+structs, Python classes, and the type supports for Fast DDS (fastrtps_c) and other middlewares
+(introspection_c). That takes seconds; with C++ and every type support, it takes a minute and a
+dozen more wheels. The files are installed below the interpreter's prefix, as the wheels do.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +34,7 @@ from rosidl_typesupport_fastrtps_c.cli import GenerateFastRTPSCTypesupport
 from rosidl_typesupport_introspection_c.cli import GenerateIntrospectionCTypesupport
 
 PREFIX = Path(sys.prefix)
-# In the order in which they are linked: each may need those before it.
+# In link order: each may need those before it.
 GENERATORS = {
     'rosidl_generator_c': GenerateC,
     'rosidl_typesupport_introspection_c': GenerateIntrospectionCTypesupport,
@@ -43,7 +42,7 @@ GENERATORS = {
     'rosidl_typesupport_c': GenerateCTypesupport,
     'rosidl_generator_py': GeneratePython,
 }
-# What generated code calls, whatever the messages are.
+# Libraries that generated code calls, for any message.
 RUNTIME = ('fastcdr', 'rcutils', 'rmw', 'rosidl_runtime_c', 'rosidl_typesupport_c',
            'rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp',
            'rosidl_typesupport_introspection_c')
@@ -51,7 +50,7 @@ RUNTIME = ('fastcdr', 'rcutils', 'rmw', 'rosidl_runtime_c', 'rosidl_typesupport_
 
 class MessagePackage:
     """
-    A package of messages on its way to be installed.
+    A package of messages that is built and installed.
 
     :param source: a folder with package.xml and msg/*.msg
     :param work: a scratch folder
@@ -63,12 +62,12 @@ class MessagePackage:
         self.work = work
         self.name = manifest.findtext('name') or ''
         self.depends = [str(tag.text) for tag in manifest.iterfind('depend')]
-        # Messages of messages: those of the direct dependencies' dependencies are needed too.
+        # Fields of messages of dependencies may use builtin_interfaces.
         self.includes = [str(PREFIX / 'share' / name)
                          for name in {*self.depends, 'builtin_interfaces'}]
 
     def generate(self) -> None:
-        """Write the sources, for each library in a folder of its own."""
+        """Generate the sources of each library, in a folder of its own."""
         idl = self.work / 'idl'
         files = []
         for path in sorted((self.source / 'msg').glob('*.msg')):
@@ -82,7 +81,7 @@ class MessagePackage:
                 self.name, files, self.includes, self.work / library / self.name, **known)
 
     def build(self) -> None:
-        """Make the shared libraries, and the extension module that Python imports."""
+        """Build the shared libraries, and the extension module that Python imports."""
         for library in GENERATORS:
             folder = self.work / library / self.name
             sources = [path for path in sorted(folder.rglob('*'))
@@ -94,12 +93,12 @@ class MessagePackage:
 
     def objects(self, sources: Iterable[Path]) -> List[Path]:
         """
-        Compile, as many at a time as there are cores.
+        Compile in parallel, one file per core.
 
         :param sources: C and C++ files
         :return: their object files
         """
-        # Through the environment: as arguments, 50 folders would bury a compiler's message.
+        # In the environment, because 50 folders as arguments would hide the compiler's messages.
         include = PREFIX / 'include'
         os.environ['CPATH'] = os.pathsep.join(map(str, (
             *(self.work / library for library in GENERATORS),
@@ -117,7 +116,7 @@ class MessagePackage:
 
     def link(self, objects: Iterable[Path], target: Path) -> None:
         """
-        Link a shared library with whatever it needs of ours, the dependencies' and the runtime's.
+        Link a shared library with those of this package, its dependencies and the runtime.
 
         :param objects: object files
         :param target: the library to write
@@ -152,18 +151,18 @@ class MessagePackage:
 
 
 def cc() -> List[str]:
-    """Name the C compiler as make does, with CC going first."""
+    """Return the C compiler as make does: CC if it is set."""
     return shlex.split(os.environ.get('CC') or 'cc')
 
 
 def cxx() -> List[str]:
-    """Name the C++ compiler as make does, with CXX going first."""
+    """Return the C++ compiler as make does: CXX if it is set."""
     return [*shlex.split(os.environ.get('CXX') or 'c++'), '-std=c++17']
 
 
 def run(*command: object) -> None:
     """
-    Run a command and show it when it fails.
+    Run a command; exit and print it if it fails.
 
     :param command: program and arguments
     """
@@ -173,7 +172,7 @@ def run(*command: object) -> None:
 
 
 def main() -> None:
-    """Make and install the package that is named on the command line."""
+    """Build and install the package on the command line."""
     # The generators find their templates through the ament index.
     os.environ['AMENT_PREFIX_PATH'] = str(PREFIX)
     with tempfile.TemporaryDirectory(prefix='messages-') as work:
