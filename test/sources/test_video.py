@@ -3,7 +3,9 @@
 
 """OpenCV is asked for frames in the way that its backends and drivers need."""
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import os
+import threading
 
 import cv2
 import numpy as np
@@ -153,3 +155,84 @@ def test_a_video_without_a_frame_is_refused(make_clip):
     with pytest.raises(SourceError) as caught:
         open_reader(SourceUri.parse(str(path)), SourceSettings())
     assert str(caught.value).startswith(f"source.uri = '{path}': the file ")
+
+
+def jpeg(width=64, height=48, seed=0):
+    """Return a JPEG of noise, which a truncated one differs from visibly."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return cv2.imencode('.jpg', pixels)[1].tobytes()
+
+
+class MjpegServer:
+    """Serves a list of JPEGs, once per connection, as multipart/x-mixed-replace."""
+
+    def __init__(self, pictures):
+        class Handler(BaseHTTPRequestHandler):
+
+            def do_GET(self):  # noqa: N802
+                self.send_response(200)
+                self.send_header('Content-Type', 'multipart/x-mixed-replace; boundary=b')
+                self.end_headers()
+                for picture in pictures:
+                    self.wfile.write(
+                        b'--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n'
+                        % len(picture) + picture + b'\r\n')
+
+            def log_message(self, *arguments):
+                """Write no log."""
+
+        self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f'http://127.0.0.1:{self.server.server_port}/video.mjpg'
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def read_all(url):
+    """Return each frame of a stream, or the error in its place."""
+    reader = open_reader(SourceUri.parse(url), SourceSettings())
+    frames = []
+    while reader.grab():
+        try:
+            frames.append(reader.decode())
+        except DecodeError as error:
+            frames.append(error)
+    reader.close()
+    return frames
+
+
+def test_truncated_pictures_of_an_mjpeg_stream_are_decode_errors():
+    whole, cut = jpeg(seed=1), jpeg(seed=2)[:2000]
+    with MjpegServer([whole, cut, cut + b'\xff\xd9'[:1], whole, whole]) as server:
+        frames = read_all(server.url)
+    assert [isinstance(frame, DecodeError) for frame in frames] == [
+        False, True, True, False, False]
+    assert 'the end of the JPEG is missing' in str(frames[1])
+    assert (frames[3] == frames[0]).all(), 'and nothing of the truncated one remains'
+
+
+def test_a_change_of_size_within_an_mjpeg_stream_is_followed_and_logged(caplog):
+    caplog.set_level('INFO')
+    with MjpegServer([jpeg(), jpeg(), jpeg(160, 120), jpeg(160, 120)]) as server:
+        frames = read_all(server.url)
+    assert [frame.shape for frame in frames] == [
+        (48, 64, 3), (48, 64, 3), (120, 160, 3), (120, 160, 3)]
+    [text] = [text for text in caplog.messages if 'the size of the images changed' in text]
+    assert text.endswith('from 64 x 48 to 160 x 120')
+
+
+def test_an_mjpeg_stream_without_huffman_tables_is_decoded_by_ffmpeg():
+    picture = jpeg(seed=3)
+    start = picture.index(b'\xff\xc4')
+    while picture[start:start + 2] == b'\xff\xc4':
+        picture = picture[:start] + picture[
+            start + 2 + int.from_bytes(picture[start + 2:start + 4], 'big'):]
+    with MjpegServer([picture] * 4) as server:
+        frames = read_all(server.url)
+    assert [getattr(frame, 'shape', None) for frame in frames] == [(48, 64, 3)] * 4

@@ -13,6 +13,7 @@ import numpy as np
 from udp_infer_ros.errors import DecodeError, SourceError
 from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.settings import SourceSettings
+from udp_infer_ros.sources.picture import decode_picture
 from udp_infer_ros.sources.uri import SourceUri
 
 OPEN_TIMEOUT_S = 10.0
@@ -41,15 +42,13 @@ class VideoReader:
 
     def __init__(self, uri: SourceUri, settings: SourceSettings) -> None:
         _silence_opencv()
-        self._redacted = uri.redacted
+        self._uri = uri
         self._capture = _open_capture(uri, settings)
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise SourceError(
-                'source.uri', uri.redacted, f'the {uri.kind} does not open', _REMEDIES[uri.kind])
         if uri.kind == 'device':
             _configure_camera(self._capture, settings)
-        first = self._read_first(uri)
+        self._is_undecoded = uri.kind == 'stream' and _request_undecoded(self._capture)
+        first = self._read_first(settings)
+        self._size = first.shape[:2]
         self._first: BgrImage | None = first
         self._first_is_due = True
         height, width = first.shape[:2]
@@ -74,7 +73,14 @@ class VideoReader:
         """
         if self._first is not None:
             return self._first
-        return self._retrieve()
+        image = self._retrieve()
+        size = image.shape[:2]
+        if size != self._size:
+            log.info(
+                '%s: the size of the images changed from %d x %d to %d x %d',
+                self._uri.redacted, *self._size[::-1], *size[::-1])
+            self._size = size
+        return image
 
     @property
     def position_s(self) -> float:
@@ -96,29 +102,65 @@ class VideoReader:
         """Release the device or file."""
         self._capture.release()
 
-    def _read_first(self, uri: SourceUri) -> BgrImage:
+    def _read_first(self, settings: SourceSettings) -> BgrImage:
         try:
             if self._capture.grab():
                 return self._retrieve()
-            raise DecodeError('frame', self._redacted, 'is missing')
+            raise DecodeError('frame', self._uri.redacted, 'is missing')
         except DecodeError as error:
             self.close()
+            if self._is_undecoded:
+                # Some cameras leave out tables that FFmpeg knows by heart; let it decode.
+                self._is_undecoded = False
+                self._capture = _open_capture(self._uri, settings)
+                return self._read_first(settings)
             raise SourceError(
-                'source.uri', uri.redacted,
-                f'the {uri.kind} has no frame that can be decoded', 'try it with another player',
-            ) from error
+                'source.uri', self._uri.redacted,
+                f'the {self._uri.kind} has no frame that can be decoded',
+                'try it with another player') from error
 
     def _retrieve(self) -> BgrImage:
         ok, image = self._capture.retrieve()
         if not ok or image is None or not image.size:
-            raise DecodeError('frame', self._redacted, 'cannot be decoded')
+            raise DecodeError('frame', self._uri.redacted, 'cannot be decoded')
+        if self._is_undecoded:
+            return decode_picture(image.tobytes(), self._uri.redacted)
         if image.ndim == 2:
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         return np.asarray(image, dtype=np.uint8)
 
 
 def _open_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
-    """Open what OpenCV opens, with the backend that is meant for it."""
+    """
+    Open a source.
+
+    :raises SourceError: if it does not open.
+    """
+    capture = _create_capture(uri, settings)
+    if not capture.isOpened():
+        capture.release()
+        raise SourceError(
+            'source.uri', uri.redacted, f'the {uri.kind} does not open', _REMEDIES[uri.kind])
+    return capture
+
+
+def _request_undecoded(capture: cv2.VideoCapture) -> bool:
+    """
+    Request the pictures of an MJPEG stream as they are sent.
+
+    FFmpeg decodes every frame on arrival, completes truncated pictures from the one before, and
+    scales pictures of another size to that of the first. `decode_picture` decodes on demand,
+    refuses truncated pictures and keeps the size.
+
+    :return: whether the stream delivers such pictures.
+    """
+    return (
+        _fourcc(capture) == 'MJPG' and capture.getBackendName() == 'FFMPEG'
+        and bool(capture.set(cv2.CAP_PROP_FORMAT, -1)))
+
+
+def _create_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
+    """Create a capture with the backend of OpenCV that is made for the kind of source."""
     backends = cv2.videoio_registry.getBackends()
     if uri.kind == 'pipeline':
         if cv2.CAP_GSTREAMER not in backends:
