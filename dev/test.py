@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Run the tests in one lane after the other and add up.
+Run the tests of each lane and print the sums.
 
-    python3 dev/test.py [--fast] [-- what pytest is given]
+    python3 dev/test.py [--fast] [-- arguments for pytest]
 
-Each part's output goes to build/test-<lane>-<part>.log and is shown when something failed. The
-last line has the sums of all lanes, '12 passed, 0 failed, 1 skipped', whatever happened before.
+The output of each part goes to build/test-<lane>-<part>.log and is printed if a test failed. The
+last line is always the sum of all lanes, '12 passed, 0 failed, 1 skipped'.
 """
 
 import os
@@ -22,30 +22,33 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / 'build'
 
 
-# Two runs of pytest a lane: the core as if there were no ROS at all, then its edge.
+# The runs of pytest in a lane: the core as if ROS were not installed, the ROS interface, and the
+# launch files, which can only be tested where launch is installed.
 PARTS = {
-    'core': (['test', '--ignore=test/ros'], {'UDP_INFER_WITHOUT_ROS': '1'}),
+    'core': (['test', '--ignore=test/ros', '--ignore=test/launch'],
+             {'UDP_INFER_WITHOUT_ROS': '1'}),
     'ros': (['test/ros'], {}),
+    'launch': (['test/launch'], {}),
 }
 NO_TEST_CHOSEN = 5
 
 
 def run_lane(lane: str, arguments: List[str]) -> Tuple[int, int, int]:
     """
-    Run pytest in a lane's environment.
+    Run pytest in the environment of a lane.
 
     :param lane: 'jazzy' or 'kilted'
     :param arguments: for pytest
     :return: how many tests passed, failed and were skipped
     """
-    began = time.monotonic()
-    # In two steps: the first may take a minute and says so, the second is silent.
+    begin_s = time.monotonic()
+    # Separate from env.sh, because this may take a minute and prints its progress.
     if subprocess.run([sys.executable, ROOT / 'dev' / 'bootstrap.py', lane]).returncode:
         return 0, 1, 0
     counts = [run_part(lane, part, arguments) for part in PARTS]
     passed, failed, skipped = (sum(column) for column in zip(*counts))
     print(f'{lane}: {passed} of {passed + failed + skipped} passed '
-          f'({time.monotonic() - began:.0f} s)', flush=True)
+          f'({time.monotonic() - begin_s:.0f} s)', flush=True)
     return passed, failed, skipped
 
 
@@ -65,14 +68,14 @@ def run_part(lane: str, part: str, arguments: List[str]) -> Tuple[int, int, int]
     command = ['bash', '-c', 'source dev/env.sh && exec python -m pytest "$@"', lane, '--quiet',
                '--tb=short', f'--junit-xml={results}', *paths, *arguments]
     env = {**os.environ, 'PYTHON': sys.executable, 'ROS': lane, 'UDP_INFER_ROS_LANE': lane,
-           # its own: a node in another shell must not be heard, nor another run of this
+           # its own, so that nodes in other shells and other runs of this script do not interfere
            'ROS_DOMAIN_ID': str(os.getpid() % 101 + 1), **more_env}
     with log.open('w') as output:
         code = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                               stdout=output, stderr=subprocess.STDOUT).returncode
     passed, failed, skipped = count(results)
     if code not in (0, NO_TEST_CHOSEN) and not failed:
-        # No test failed, so pytest did: it was killed, or a module could not be read.
+        # No test failed, but pytest did: it was killed, or a module could not be imported.
         failed = 1
     if failed:
         print(log.read_text(errors='replace'))
@@ -83,7 +86,7 @@ def count(results: Path) -> Tuple[int, int, int]:
     """
     Read the counts of a JUnit file.
 
-    :param results: the file; one that is missing has no tests
+    :param results: the file; if it is missing, there are no tests
     :return: how many tests passed, failed and were skipped
     """
     passed = failed = skipped = 0
@@ -103,7 +106,7 @@ def main(arguments: List[str]) -> int:
     Run the lanes.
 
     :param arguments: the command line
-    :return: the exit code: 0 when tests ran and none failed
+    :return: the exit code: 0 if tests ran and none failed
     """
     more = arguments[arguments.index('--') + 1:] if '--' in arguments else []
     fast = '--fast' in arguments
