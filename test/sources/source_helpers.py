@@ -141,7 +141,7 @@ class RunningSource:
         self.intake = Intake(
             settings, self.stats, now_ns=now_ns, wait=source.every_frame, limit_age=source.live)
         self.frames = []
-        self.worker = threading.Thread(target=self.collect)
+        self.worker = threading.Thread(target=self.collect, daemon=True)
         source.open()
         source.start(self.intake)
         if work:

@@ -123,7 +123,7 @@ def test_stop_from_another_thread_ends_opening(camera):
             source.open()
         errors.append(str(caught.value))
     source = CameraSource(URI, SourceSettings(), time.time_ns, open_reader=open_and_hang)
-    opening = threading.Thread(target=open_source)
+    opening = threading.Thread(target=open_source, daemon=True)
     opening.start()
     wait_until(reader_threads)
     source.stop(timeout_s=0.0)

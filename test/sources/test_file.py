@@ -167,7 +167,7 @@ def test_a_source_that_is_stopped_while_it_opens_is_closed():
         errors.append(str(caught.value))
     uri = SourceUri(kind='file', target='a.mp4', redacted='a.mp4')
     source = FileSource(uri, SourceSettings(), time.time_ns, open_reader=open_slowly)
-    thread = threading.Thread(target=open_source)
+    thread = threading.Thread(target=open_source, daemon=True)
     thread.start()
     assert opening.wait(10)
     assert source.stop()

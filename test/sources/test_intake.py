@@ -123,8 +123,12 @@ def test_a_replaced_frame_is_counted_and_not_decoded():
 
 def test_an_intake_that_waits_replaces_nothing():
     desk = Desk(wait=True)
-    source = threading.Thread(
-        target=lambda: [desk.intake.offer(desk.raw()) for _ in range(20)] and desk.intake.close())
+
+    def offer_all():
+        for _ in range(20):
+            desk.intake.offer(desk.raw())
+        desk.intake.close()
+    source = threading.Thread(target=offer_all, daemon=True)
     source.start()
     indexes = [desk.take_frame().info.index for _ in range(20)]
     source.join(5)

@@ -3,8 +3,11 @@
 
 """A picture is complete, or it is rejected."""
 
+from io import BytesIO
+
 import cv2
 import numpy as np
+from PIL import Image
 import pytest
 from udp_infer_ros.errors import DecodeError
 from udp_infer_ros.sources.picture import decode_picture
@@ -56,13 +59,46 @@ def test_a_png_truncated_anywhere_is_rejected():
 def test_a_picture_that_claims_to_be_huge_is_rejected_before_memory_is_allocated():
     png = bytearray(encoded('.png'))
     png[16:24] = b'\x00\x00\xff\xff' * 2
-    with pytest.raises(DecodeError, match='it claims 4294836225 pixels'):
+    with pytest.raises(DecodeError, match='it declares 4294836225 pixels'):
         decode_picture(bytes(png), 'image')
     jpeg = bytearray(encoded('.jpg'))
     at = jpeg.index(b'\xff\xc0')
     jpeg[at + 5:at + 9] = b'\xff\xff\xff\xff'
-    with pytest.raises(DecodeError, match='it claims 4294836225 pixels'):
+    with pytest.raises(DecodeError, match='it declares 4294836225 pixels'):
         decode_picture(bytes(jpeg), 'image')
+
+
+def tiff_bomb():
+    """Return a TIFF of 400 million pixels in a few kilobytes."""
+    file = BytesIO()
+    Image.new('1', (20_000, 20_000)).save(file, 'TIFF', compression='group4')
+    return file.getvalue()
+
+
+def webp_bomb():
+    """Return a lossless WebP whose header declares 268 million pixels."""
+    data = bytearray(encoded('.webp', cv2.IMWRITE_WEBP_QUALITY, 101))
+    start = data.index(b'VP8L') + 9
+    data[start:start + 3], data[start + 3] = b'\xff\xff\xff', data[start + 3] | 0x0F
+    return bytes(data)
+
+
+@pytest.mark.parametrize('make', [tiff_bomb, webp_bomb])
+def test_a_picture_of_any_format_that_is_too_large_is_rejected_before_it_is_decoded(
+        make, monkeypatch):
+    data = make()
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(DecodeError, match='cannot be decoded: (it declares|.*exceeds limit)'):
+        decode_picture(data, 'image')
+
+
+def test_a_damaged_png_prints_nothing(capfd):
+    data = bytearray(encoded('.png'))
+    data[60] ^= 0xFF
+    for _ in range(3):
+        with pytest.raises(DecodeError, match='a chunk of the PNG is damaged'):
+            decode_picture(bytes(data), 'image')
+    assert capfd.readouterr().err == ''
 
 
 @pytest.mark.parametrize('data', [b'', b'text', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])

@@ -24,7 +24,7 @@ def test_no_frame_is_replaced_if_the_source_waits():
     def put_all():
         replaced.extend(slot.put(i)[1] for i in range(100))
         slot.close()
-    source = threading.Thread(target=put_all)
+    source = threading.Thread(target=put_all, daemon=True)
     source.start()
     taken = []
     while (item := slot.take()) is not None:
@@ -67,7 +67,7 @@ def test_a_waiting_thread_returns_when_the_slot_is_closed_or_woken(call, end, ex
     def wait():
         begun.set()
         results.append(call(slot))
-    waiting = threading.Thread(target=wait)
+    waiting = threading.Thread(target=wait, daemon=True)
     waiting.start()
     assert begun.wait(5)
     end(slot)

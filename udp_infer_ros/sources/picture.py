@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+import struct
+from zlib import crc32
+
 import cv2
 import numpy as np
+from PIL import Image
 from udp_infer_ros.errors import DecodeError
 from udp_infer_ros.frame import BgrImage
 
 MAX_PIXELS = 2**27
 """
-134 million. A damaged header may claim 4 billion, and OpenCV would allocate memory for them.
+134 million. A damaged header may declare 4 billion, and OpenCV would allocate them.
 """
 _JPEG = b'\xff\xd8\xff'
 _JPEG_END = b'\xff\xd9'
@@ -41,6 +46,8 @@ def decode_picture(data: bytes, name: str) -> BgrImage:
         fault = _check_jpeg(data)
     elif data.startswith(_PNG):
         fault = _check_png(data)
+    elif data:
+        fault = _check_other(data)
     image = None
     if data and not fault:
         try:
@@ -69,7 +76,8 @@ def _check_jpeg(data: bytes) -> str:
             return '' if complete else 'the end of the JPEG is missing'
         if (0xC0 <= marker <= 0xCF and marker not in _NOT_FRAME_HEADERS
                 and offset + 9 <= len(data)):
-            fault = _check_size(data[offset + 7:offset + 9], data[offset + 5:offset + 7])
+            height, width = struct.unpack_from('>HH', data, offset + 5)
+            fault = _check_size(width, height)
             if fault:
                 return fault
         offset += 2 + int.from_bytes(data[offset + 2:offset + 4], 'big')
@@ -77,12 +85,33 @@ def _check_jpeg(data: bytes) -> str:
 
 
 def _check_png(data: bytes) -> str:
-    # The last chunk has 12 bytes; some writers append something.
-    if b'IEND' not in data[-64:]:
-        return 'the end of the PNG is missing'
-    return _check_size(data[16:20], data[20:24])
+    """Walk the chunks; return what is wrong, or an empty text."""
+    fault = _check_size(_number(data, 16), _number(data, 20))
+    offset = len(_PNG)
+    while not fault and offset + 12 <= len(data):
+        end = offset + 8 + _number(data, offset)
+        # libpng prints an error to stderr for each of these.
+        if end + 4 > len(data) or crc32(data[offset + 4:end]) != _number(data, end):
+            return 'a chunk of the PNG is damaged'
+        if data[offset + 4:offset + 8] == b'IEND':
+            return ''
+        offset = end + 4
+    return fault or 'the end of the PNG is missing'
 
 
-def _check_size(width: bytes, height: bytes) -> str:
-    pixels = int.from_bytes(width, 'big') * int.from_bytes(height, 'big')
-    return f'it claims {pixels} pixels' if pixels > MAX_PIXELS else ''
+def _check_other(data: bytes) -> str:
+    """Check the size in the header of any other format."""
+    try:
+        width, height = Image.open(BytesIO(data)).size
+    except Exception as error:  # Pillow raises errors of many types on malformed headers.
+        return f'its header is not readable: {error}'
+    return _check_size(width, height)
+
+
+def _number(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset:offset + 4], 'big')
+
+
+def _check_size(width: int, height: int) -> str:
+    pixels = width * height
+    return f'it declares {pixels} pixels' if pixels > MAX_PIXELS else ''
