@@ -12,8 +12,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.errors import SettingError
+from udp_infer_ros.redact import redacted as without_secrets
 from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Settings, suggestion, Value
-from udp_infer_ros.sources.uri import without_password
 
 INT64_MAX = 2**63 - 1
 OTHER_PREFIXES = ('qos_overrides.', 'diagnostic_updater.')
@@ -37,7 +37,7 @@ def declare(node: Node) -> Settings:
     for name, value in settings.flat().items():
         if name == 'source.uri':
             # /parameter_events must not carry a password.
-            value = without_password(settings.source.uri)
+            value = without_secrets(settings.source.uri)
         # The type of an empty list is only taken from set_parameters.
         node.declare_parameter(
             name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
@@ -70,9 +70,9 @@ def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Sett
     values = {item.name: item.value for item in parameters if item.name in PARAMETERS}
     uri = values.get('source.uri')
     if isinstance(uri, str) and uri != settings.source.uri:
-        if uri == without_password(settings.source.uri):
+        if uri == without_secrets(settings.source.uri):
             del values['source.uri']  # The value as shown, set again.
-        elif uri != (redacted := without_password(uri)):
+        elif uri != (redacted := without_secrets(uri)):
             raise SettingError(
                 'source.uri', redacted, 'must not contain a password when set at run time, '
                 'because /parameter_events publishes it', 'use ${NAME}, an environment variable')

@@ -12,18 +12,13 @@ import re
 from typing import Literal
 
 from udp_infer_ros.errors import SourceError
+from udp_infer_ros.redact import redacted as without_secrets
 
 SourceKind = Literal['device', 'file', 'images', 'stream', 'pipeline']
 FINITE_KINDS: tuple[SourceKind, ...] = ('file', 'images')
 """The sources with an end. Waiting loses no frame of them; all others are live."""
 _GLOB = re.compile(r'[*?\[]')
 _VARIABLE = re.compile(r'\$\{(\w+)\}')
-_SCHEME = r'[A-Za-z][A-Za-z0-9+.-]*:/+'
-# Up to the last @: a password that was not escaped may itself contain @, / or ?.
-_USER = re.compile(rf'({_SCHEME}).*@', re.DOTALL)
-_USER_IN_PIPELINE = re.compile(rf'({_SCHEME})\S*@')
-_SECRET = re.compile(
-    r'((?:pas|pwd|pw|token|secret|key|auth|sig|cred)[\w.-]*=)[^&#;\s]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +41,7 @@ class SourceUri:
         :raises SourceError: if it names a file or a variable that does not exist.
         """
         # Redact before the variables are replaced: their values may be passwords.
-        redacted, text = without_password(text), _with_variables(text)
+        redacted, text = without_secrets(text), _with_variables(text)
         if text.isascii() and text.isdigit():
             return cls(kind='device', target=int(text), redacted=f'/dev/video{int(text)}')
         if ' ! ' in text:
@@ -68,22 +63,11 @@ class SourceUri:
         return cls(kind='file', target=str(path), redacted=str(path))
 
 
-def without_password(text: str) -> str:
-    """
-    Return a `source.uri` as it may be logged.
-
-    User and password become `***`, and so do the values of keys that look like a password or a
-    token, in a query or in the properties of a GStreamer element. In doubt too much is hidden.
-    """
-    user = _USER_IN_PIPELINE if ' ! ' in text else _USER
-    return _SECRET.sub(r'\1***', user.sub(r'\1***@', text))
-
-
 def _with_variables(text: str) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
             raise SourceError(
-                'source.uri', without_password(text),
+                'source.uri', without_secrets(text),
                 f'the environment has no variable {match[1]}', 'set it where the node starts')
         return os.environ[match[1]]
     return _VARIABLE.sub(value, text)
