@@ -5,7 +5,7 @@
 udp_infer_listen: show the detections that arrive by UDP. Needs no ROS.
 
 Exit codes: 0 a message arrived, 1 none arrived, 2 cannot start, 3 --validate found a message that
-does not conform to the schema.
+does not conform to the schema, 4 the recording or the output cannot be written.
 """
 
 from __future__ import annotations
@@ -13,46 +13,47 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-import json
+from io import TextIOWrapper
+import os
 from pathlib import Path
 import signal
 import socket
 import struct
 import sys
 import time
-from typing import Any, IO
+from typing import Any, BinaryIO
 
 from udp_infer_ros import __version__
 from udp_infer_ros.listen import show
-from udp_infer_ros.listen.message import InvalidMessage, Message, Reassembler
+from udp_infer_ros.listen.message import (
+    InvalidMessage, Message, ReceivedFrame, Reassembler)
+from udp_infer_ros.listen.recording import Datagram, Recording, replay
 from udp_infer_ros.listen.schema import MessageValidator
 from udp_infer_ros.listen.senders import Senders
 
 DEFAULT_PORT = 37020
 MAX_DATAGRAM_BYTES = 65535
 RECEIVE_BUFFER_BYTES = 4 << 20
-NO_MESSAGE, CANNOT_START, INVALID = 1, 2, 3
+NO_MESSAGE, CANNOT_START, INVALID, CANNOT_WRITE = 1, 2, 3, 4
 """Exit codes."""
-
-Datagram = tuple[bytes, str, float]
-"""Data, sender, and time of arrival, seconds since 1970."""
+MAX_OPTION = 1e9
+"""Of --count and --timeout: a timeout of a socket cannot be any number."""
 
 
 class Listener:
     """
-    The processing of datagrams: parse, record, validate, reassemble, display.
+    The processing of datagrams: parse, record, validate, reassemble, print.
 
     :param senders: counts the frames.
-    :param display: shows a frame.
     :param validator: checks each message, if given.
-    :param recording: text file for the messages, if given.
-    :param reassemble: whether the parts of a frame are shown as one.
-    :param verbose: whether invalid datagrams are reported.
+    :param recording: records each message, if given.
+    :param as_json: whether the JSON of each datagram is printed, instead of a line per frame.
+    :param verbose: whether frames and invalid datagrams are printed. A table shows them too.
     """
 
     def __init__(
-        self, *, senders: Senders, display: show.Display, validator: MessageValidator | None,
-        recording: IO[str] | None, reassemble: bool, verbose: bool,
+        self, *, senders: Senders, validator: MessageValidator | None,
+        recording: Recording | None, as_json: bool, verbose: bool,
     ) -> None:
         self.frames = 0
         """Number of frames displayed."""
@@ -61,14 +62,18 @@ class Listener:
         self.invalid = 0
         """Number of messages that do not conform to the schema."""
         self._senders = senders
-        self._display = display
         self._validator = validator
         self._recording = recording
+        self._as_json = as_json
         self._verbose = verbose
-        self._reassembler = Reassembler() if reassemble else None
+        self._reassembler = Reassembler()
 
     def receive(self, data: bytes, sender: str, received_s: float) -> None:
-        """Process one datagram, which may contain anything."""
+        """
+        Process one datagram, which may contain anything.
+
+        :raises OSError: if the recording or the output cannot be written.
+        """
         try:
             message = Message.parse(data, sender, received_s)
         except InvalidMessage as error:
@@ -79,30 +84,32 @@ class Listener:
             return
         self.last_message_s = time.monotonic()
         if self._recording is not None:
-            json.dump(
-                {'received': received_s, 'sender': sender, 'message': message.content},
-                self._recording, separators=(',', ':'))
-            self._recording.write('\n')
+            self._recording.write(message)
         if self._validator is not None:
             self._validate(message, self._validator)
-        for frame in self._reassembler.add(message) if self._reassembler else [message]:
+        if self._as_json:
+            self.frames += 1
+            print(message.text, flush=True)
+            return
+        for frame in self._reassembler.add(message):
             self._show(frame)
 
     def flush(self) -> None:
         """Show the frames that are still incomplete."""
-        for frame in self._reassembler.flush() if self._reassembler else []:
+        for frame in self._reassembler.flush():
             self._show(frame)
 
-    def _show(self, frame: Message) -> None:
+    def _show(self, frame: ReceivedFrame) -> None:
         self.frames += 1
         self._senders.add(frame)
-        self._display(frame)
+        if self._verbose:
+            print(show.line(frame), flush=True)
 
     def _validate(self, message: Message, validator: MessageValidator) -> None:
         errors = list(validator.iter_errors(message.content))
         self.invalid += bool(errors)
         for error in errors:
-            print(show.printable(f'{message.sender}: {error}'), file=sys.stderr)
+            print(show.printable(f'{message.frame.sender}: {error}'), file=sys.stderr)
 
 
 def datagrams(
@@ -111,7 +118,7 @@ def datagrams(
     """
     Yield the datagrams that arrive at a socket.
 
-    :param remaining_s: returns how long to wait for the next one, None for ever. Ends after that.
+    :param remaining_s: returns how long to wait for the next one; None: no limit. Ends after that.
     """
     while True:
         wait_s = remaining_s()
@@ -121,26 +128,6 @@ def datagrams(
         except TimeoutError:
             return
         yield data, f'{address[0]}:{address[1]}', time.time()
-
-
-def replay(path: Path) -> Iterator[Datagram]:
-    """
-    Yield the datagrams of a recording at the pace at which they arrived.
-
-    :raises ValueError: if a line was not written by --record.
-    """
-    start_s, first_s = time.monotonic(), None
-    with path.open(encoding='utf-8') as file:
-        for number, text in enumerate(file, 1):
-            try:
-                entry = json.loads(text)
-                received_s, sender = float(entry['received']), str(entry['sender'])
-                data = json.dumps(entry['message']).encode()
-            except (ValueError, LookupError, TypeError) as error:
-                raise ValueError(f'line {number} was not written by --record') from error
-            first_s = received_s if first_s is None else first_s
-            time.sleep(max(0.0, received_s - first_s - (time.monotonic() - start_s)))
-            yield data, sender, received_s
 
 
 def open_receiver(host: str, port: int, group: str | None) -> socket.socket:
@@ -184,38 +171,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # Shells make background jobs ignore SIGINT.
         signal.signal(number, signal.default_int_handler)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # JSON is UTF-8. In lines, characters that the terminal does not have are escaped.
+        sys.stdout.reconfigure(
+            encoding='utf-8' if options.json else None, errors='backslashreplace')
+    senders = Senders()
+    write_error = None
     with ExitStack() as stack:
         try:
             validator = MessageValidator() if options.validate else None
+            source = _open_source(options)
+            stack.callback(source.close)
+            # Last, so that a listener that cannot start creates no file.
             recording = stack.enter_context(
-                options.record.open('w', encoding='utf-8')) if options.record else None
-            receiver = None if options.replay else stack.enter_context(
-                open_receiver(options.host, options.port, options.multicast))
-        except (ImportError, OSError, OverflowError) as error:
+                Recording(options.record)) if options.record else None
+        except (ImportError, OSError, OverflowError, UnicodeError) as error:
             print(_start_error(error, options), file=sys.stderr)
             return CANNOT_START
-        senders = Senders()
-        display, table = _display(options, senders)
+        table = _table(options, senders)
         if table is not None:
             stack.enter_context(table)
-        elif receiver is not None and not options.json:
-            print(f'listening on {receiver.getsockname()[0]}:{receiver.getsockname()[1]}',
+        elif isinstance(source, socket.socket) and not options.json:
+            print(f'listening on {source.getsockname()[0]}:{source.getsockname()[1]}',
                   file=sys.stderr)
         listener = Listener(
-            senders=senders, display=display, validator=validator, recording=recording,
-            reassemble=not options.json, verbose=table is None)
+            senders=senders, validator=validator, recording=recording, as_json=options.json,
+            verbose=table is None)
         try:
-            _listen(listener, receiver, options)
+            _listen(listener, source, options)
         except ValueError as error:
             print(f'--replay = {options.replay}: {error}', file=sys.stderr)
             return CANNOT_START
+        except OSError as error:
+            write_error = error
         except KeyboardInterrupt:
             pass  # SIGINT and SIGTERM end the command normally.
+    if write_error is not None:
+        _report_write_error(write_error)
     if not options.json:
         show.summary(senders)
+    if write_error is not None:
+        return CANNOT_WRITE
     if listener.invalid:
         return INVALID
     return 0 if listener.frames else NO_MESSAGE
+
+
+def _open_source(options: argparse.Namespace) -> socket.socket | BinaryIO:
+    """Open the recording to replay, or the socket to receive from."""
+    if options.replay is None:
+        return open_receiver(options.host, options.port, options.multicast)
+    recording: BinaryIO = options.replay.open('rb')
+    return recording
 
 
 def _start_error(error: Exception, options: argparse.Namespace) -> str:
@@ -223,19 +230,32 @@ def _start_error(error: Exception, options: argparse.Namespace) -> str:
     if isinstance(error, ImportError):
         return ('--validate needs jsonschema: pip install jsonschema, or '
                 'apt install python3-jsonschema')
+    if isinstance(error, FileExistsError):
+        return f'--record = {options.record}: the file exists already; record to a new file'
     if getattr(error, 'filename', None):
         return str(error)
     return f'cannot listen on port {options.port}: {error}; is another listener running there?'
 
 
+def _report_write_error(error: OSError) -> None:
+    if error.filename is not None:
+        print(f'--record = {error.filename}: {error.strerror}; free space and record to a new '
+              'file', file=sys.stderr)
+        return
+    print(f'cannot write to standard output: {error.strerror}', file=sys.stderr)
+    # Python writes what is left in the buffer at exit, and would report the error again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _listen(
-    listener: Listener, receiver: socket.socket | None, options: argparse.Namespace,
+    listener: Listener, source: socket.socket | BinaryIO, options: argparse.Namespace,
 ) -> None:
     def remaining_s() -> float | None:
         # Invalid datagrams do not extend the timeout.
         return None if options.timeout is None else (
             listener.last_message_s + options.timeout - time.monotonic())
-    incoming = replay(options.replay) if receiver is None else datagrams(receiver, remaining_s)
+    incoming = (
+        datagrams(source, remaining_s) if isinstance(source, socket.socket) else replay(source))
     for data, sender, received_s in incoming:
         listener.receive(data, sender, received_s)
         if options.count is not None and listener.frames >= options.count:
@@ -243,25 +263,20 @@ def _listen(
     listener.flush()
 
 
-def _display(
-    options: argparse.Namespace, senders: Senders,
-) -> tuple[show.Display, show.Table | None]:
-    if options.json:
-        return show.show_json, None
-    if sys.stdout.isatty() and not options.lines:
-        try:
-            table = show.Table(senders)
-        except ImportError:
-            print('for a live table: pip install rich', file=sys.stderr)
-        else:
-            return table.show, table
-    return show.show_line, None
+def _table(options: argparse.Namespace, senders: Senders) -> show.Table | None:
+    if options.json or options.lines or not sys.stdout.isatty():
+        return None
+    try:
+        return show.Table(senders)
+    except ImportError:
+        print('for a live table: pip install rich', file=sys.stderr)
+        return None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='udp_infer_listen', description='Show the detections that arrive by UDP: as a live '
-        'table in a terminal, otherwise one line per frame.')
+        'table in a terminal, otherwise one line per frame.', epilog=(__doc__ or '').rpartition('\n\n')[2])
     parser.add_argument(
         '--port', type=int, default=DEFAULT_PORT, help='UDP port, default %(default)s')
     parser.add_argument(
@@ -271,7 +286,7 @@ def _parser() -> argparse.ArgumentParser:
         help='join this multicast group, e.g. 239.7.7.7 or ff02::7:7%%eth0')
     parser.add_argument('--lines', action='store_true', help='print lines in a terminal too')
     parser.add_argument(
-        '--json', action='store_true', help='print the JSON of each datagram unchanged')
+        '--json', action='store_true', help='print the JSON of each datagram, with unprintable characters escaped')
     parser.add_argument('--count', type=_positive_int, help='exit after this many frames')
     parser.add_argument(
         '--timeout', type=_positive_float, metavar='S',
@@ -280,7 +295,8 @@ def _parser() -> argparse.ArgumentParser:
         '--validate', action='store_true',
         help='check messages against the schema (needs jsonschema); exit code 3 on an error')
     parser.add_argument(
-        '--record', type=Path, metavar='FILE', help='record messages to a JSON Lines file')
+        '--record', type=Path, metavar='FILE',
+        help='record messages to a new JSON Lines file; an existing file is refused')
     parser.add_argument(
         '--replay', type=_existing_file, metavar='FILE', help='show the messages of a recording')
     parser.add_argument('--version', action='version', version=__version__)
@@ -293,8 +309,9 @@ def _positive_int(text: str) -> int:
 
 def _positive_float(text: str) -> float:
     value = float(text)
-    if not value > 0.0:
-        raise argparse.ArgumentTypeError(f'{text} must be more than 0')
+    if not 0.0 < value <= MAX_OPTION:
+        raise argparse.ArgumentTypeError(
+            f'{text[:20]} must be more than 0 and at most {MAX_OPTION:.0f}')
     return value
 
 

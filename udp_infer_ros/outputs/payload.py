@@ -46,9 +46,9 @@ def encode(
     tail = '' if roboflow else _full_tail(result)
     # The part numbers are not known yet; reserve space for the largest possible ones.
     most = len(predictions)
-    room = max_bytes - len(head.encode()) - len(
+    space = max_bytes - len(head.encode()) - len(
         _close(tail, part=most, parts=most, truncated=most).encode())
-    groups, left_out = _fit(predictions, room)
+    groups, left_out = _fit(predictions, space)
     if overflow == 'truncate' and len(groups) > 1:
         left_out += sum(map(len, groups[1:]))
         groups = groups[:1]
@@ -95,17 +95,17 @@ def _close(tail: str, *, part: int, parts: int, truncated: int) -> str:
     return tail % (part, parts, truncated) if tail else ']}'
 
 
-def _fit(predictions: list[str], room: int) -> tuple[list[list[str]], int]:
+def _fit(predictions: list[str], space: int) -> tuple[list[list[str]], int]:
     """Split texts into as few groups as possible, in order; count those that fit in none."""
     groups: list[list[str]] = [[]]
     used = 0
     left_out = 0
     for text in predictions:
         size = len(text.encode()) + 1
-        if size > room:
+        if size > space:
             left_out += 1
             continue
-        if used + size > room:
+        if used + size > space:
             groups.append([])
             used = 0
         groups[-1].append(text)

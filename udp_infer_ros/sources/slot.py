@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The place between a source and the worker: room for one frame."""
+"""The slot between a source and the worker. It holds one frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar('T')
 
 class FrameSlot(Generic[T]):
     """
-    Room for one frame. There is no queue, so no frame waits longer than one inference.
+    Holds one frame. There is no queue, so no frame waits longer than one inference.
 
     Safe to use from several threads: `_changed` guards all attributes.
 

@@ -211,7 +211,7 @@ class ByteTracker:
             Tracks.from_boxes(observed.box[row], observed.class_id[row], stamp_ns))
 
     def _confirm(self, *, at_once: bool) -> None:
-        """Give ids to tracks that have `min_hits` matches, or to all of them at once."""
+        """Assign ids to tracks that have `min_hits` matches, or to all of them at once."""
         tracks = self._tracks
         due = ~tracks.confirmed & tracks.tracked
         if not at_once:
