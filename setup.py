@@ -33,8 +33,8 @@ setup(
     install_requires=['setuptools'],
     extras_require={
         # what examples/detect_video.py needs, which runs without ROS
-        'engine': ['numpy', 'onnxruntime', 'opencv-python-headless', 'pyyaml', 'scipy',
-                   'supervision', 'tqdm'],
+        'engine': ['numpy', 'onnxruntime', 'opencv-python-headless', 'pillow', 'pyyaml',
+                   'scipy', 'supervision', 'tqdm'],
         # the live table and --validate of udp_infer_listen
         'listen': ['jsonschema', 'rich'],
         'test': ['jsonschema', 'onnx', 'pytest', 'pytest-timeout'],

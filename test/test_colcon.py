@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The package in a colcon workspace: what lands where, and that its tests run there."""
+"""The package in a colcon workspace: installed files, executables, tests."""
 
 import os
 from pathlib import Path
@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def colcon(workspace, *arguments):
-    """Run colcon and return what it printed; fail with that when it fails."""
-    # As a user runs it: with ROS, whatever this run of the tests does without.
+    """Run colcon and return its output; fail with the output if it fails."""
+    # With ROS, also if this run of the tests hides it.
     env = {name: value for name, value in os.environ.items() if name != 'UDP_INFER_WITHOUT_ROS'}
     result = subprocess.run([sys.executable, '-m', 'colcon', '--log-base', 'log', *arguments],
                             cwd=workspace, env=env, text=True, stdin=subprocess.DEVNULL,
@@ -32,7 +32,7 @@ def colcon(workspace, *arguments):
 
 @pytest.fixture(scope='module')
 def workspace(tmp_path_factory):
-    """Build a workspace with a copy of the repository in it, and return its folder."""
+    """Build a workspace with a copy of the repository; return its folder."""
     workspace = tmp_path_factory.mktemp('workspace')
     ignored = shutil.ignore_patterns('build', 'install', 'log', '.*', '*.egg-info', '__pycache__')
     shutil.copytree(ROOT, workspace / 'src' / NAME, ignore=ignored)
@@ -42,11 +42,11 @@ def workspace(tmp_path_factory):
 
 @pytest.fixture
 def prefix(workspace):
-    """Return where colcon installed the package."""
+    """Return the install prefix of the package."""
     return workspace / 'install' / NAME
 
 
-def test_only_this_package_is_found_not_the_message_definitions(workspace):
+def test_colcon_finds_this_package_and_not_the_message_definitions(workspace):
     listed = colcon(workspace, 'list', '--names-only')
     assert listed.split() == [NAME]
 
@@ -72,15 +72,15 @@ def test_models_and_schemas_are_installed_with_the_code(prefix):
     assert not missing
 
 
-# A node has no --help; a ROS argument that does not exist is refused once everything is imported.
+# An unknown ROS argument is refused after everything is imported.
 @pytest.mark.parametrize(('name', 'argument', 'words'), [
     ('udp_infer', '--ros-args --no-such-argument', 'no-such-argument'),
     ('udp_infer_listen', '--help', 'usage'),
 ], ids=['udp_infer', 'udp_infer_listen'])
-def test_an_executable_is_where_ros2_run_looks_and_starts(workspace, name, argument, words):
+def test_an_executable_is_where_ros2_run_finds_it_and_starts(workspace, name, argument, words):
     path = Path('install', NAME, 'lib', NAME, name)
     assert os.access(workspace / path, os.X_OK)
-    # with the workspace sourced, as a user has it
+    # As a user starts it, with the workspace sourced.
     result = subprocess.run(['bash', '-c', f'source install/setup.bash && {path} {argument}'],
                             cwd=workspace, text=True, stdin=subprocess.DEVNULL, timeout=60,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -89,6 +89,6 @@ def test_an_executable_is_where_ros2_run_looks_and_starts(workspace, name, argum
 
 
 def test_colcon_test_runs_the_tests_of_the_package(workspace):
-    # Some quick ones: all would come back to this one.
+    # A few fast ones: all of them would include this test.
     colcon(workspace, 'test', '--pytest-args', '-k', 'xml')
     assert ' 0 errors, 0 failures' in colcon(workspace, 'test-result', '--all')

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What pip installs: files, entry points and dependencies of the wheel."""
+"""The wheel and the manifest: files, entry points and dependencies."""
 
 import ast
 from email.parser import HeaderParser
@@ -10,12 +10,21 @@ import re
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = 'udp_infer_ros'
+KEYS = {
+    'PIL': 'python3-pil', 'cv2': 'python3-opencv', 'jsonschema': 'python3-jsonschema', 'numpy': 'python3-numpy',
+    'onnxruntime': 'python3-onnxruntime-pip', 'pytest': 'python3-pytest',
+    'scipy': 'python3-scipy', 'supervision': 'python3-supervision-pip', 'tqdm': 'python3-tqdm',
+    'yaml': 'python3-yaml'}
+"""The rosdep keys of modules; a ROS package is its own key."""
+OPTIONAL = {'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'mypy', 'onnx', 'reuse', 'rich'}
+"""Modules without which a feature is unavailable, or a test is skipped."""
 SOURCES = ('LICENSE', 'config', 'launch', 'package.xml', 'resource', 'setup.cfg', 'setup.py', NAME)
 
 pytestmark = pytest.mark.timeout(120)
@@ -66,7 +75,7 @@ def test_a_plain_install_brings_no_numpy_and_no_opencv(metadata):
 
 
 @pytest.mark.parametrize('extra, packages', [
-    ('engine', {'numpy', 'onnxruntime', 'opencv-python-headless', 'pyyaml', 'scipy',
+    ('engine', {'numpy', 'onnxruntime', 'opencv-python-headless', 'pillow', 'pyyaml', 'scipy',
                 'supervision', 'tqdm'}),
     ('listen', {'jsonschema', 'rich'}),
     ('test', {'jsonschema', 'onnx', 'pytest', 'pytest-timeout'}),
@@ -75,19 +84,50 @@ def test_an_extra_brings_the_packages_for_its_purpose(metadata, extra, packages)
     assert requirements(metadata, extra) == packages
 
 
+def modules_imported_by(paths):
+    """Return the names of the modules of others that files import, wherever in the file."""
+    found = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module.partition('.')[0])
+    local = {path.stem for path in (ROOT / 'test').rglob('*.py')} | {'sources', NAME}
+    return found - sys.stdlib_module_names - local
+
+
 def test_the_engine_extra_names_every_package_that_the_core_imports(metadata):
-    """Compare with the import statements; a module and its package may have other names."""
-    package_of = {'cv2': 'opencv-python-headless', 'yaml': 'pyyaml'}
-    imported = set()
-    for path in (ROOT / NAME).rglob('*.py'):
-        if path.relative_to(ROOT / NAME).parts[0] not in ('ros', 'listen'):
-            for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-                if isinstance(node, ast.Import):
-                    imported |= {alias.name.partition('.')[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom):
-                    imported.add(node.module.partition('.')[0])
-    others = imported - sys.stdlib_module_names - {NAME}
-    assert {package_of.get(name, name) for name in others} == requirements(metadata, 'engine')
+    names = {'PIL': 'pillow', 'cv2': 'opencv-python-headless', 'yaml': 'pyyaml'}
+    imported = modules_imported_by(
+        path for path in (ROOT / NAME).rglob('*.py')
+        if path.relative_to(ROOT / NAME).parts[0] not in ('ros', 'listen'))
+    assert {names.get(name, name) for name in imported} == requirements(metadata, 'engine')
+
+
+@pytest.mark.parametrize('folders, tags', [
+    ((NAME, 'launch'), ['exec_depend']), (('test',), ['exec_depend', 'test_depend'])],
+    ids=['package', 'tests'])
+def test_package_xml_names_every_package_that_is_imported(folders, tags):
+    manifest = ElementTree.parse(ROOT / 'package.xml')
+    named = {element.text for tag in tags for element in manifest.iterfind(tag)}
+    imported = modules_imported_by(
+        path for folder in folders for path in (ROOT / folder).rglob('*.py'))
+    assert {KEYS.get(name, name) for name in imported - OPTIONAL} <= named
+
+
+def test_no_test_module_needs_an_optional_package_to_be_collected():
+    for path in (ROOT / 'test').rglob('*.py'):
+        body = ast.parse(path.read_text(encoding='utf-8')).body
+        names = {alias.name for node in body if isinstance(node, ast.Import)
+                 for alias in node.names}
+        names |= {node.module for node in body if isinstance(node, ast.ImportFrom)}
+        assert not {name.partition('.')[0] for name in names} & OPTIONAL, path
+
+
+def test_package_xml_names_the_pytest_plugin_that_pyproject_configures():
+    assert 'timeout = ' in (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+    assert 'python3-pytest-timeout' in (ROOT / 'package.xml').read_text(encoding='utf-8')
 
 
 def test_both_commands_are_entry_points(wheel):
