@@ -5,7 +5,6 @@
 
 from helpers import write_model, yolo_table
 import numpy as np
-import onnx
 import pytest
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.detection.local import LocalBackend
@@ -13,6 +12,7 @@ from udp_infer_ros.errors import ModelError, SettingError
 from udp_infer_ros.frame import NO_TRACK
 from udp_infer_ros.settings import DetectSettings, ModelSettings
 
+onnx = pytest.importorskip('onnx')
 NAMES = {'names': "{0: 'person', 1: 'car', 2: 'dog'}", 'task': 'detect'}
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from helpers import write_model
 import numpy as np
-from onnx import TensorProto
 import pytest
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.detection.families import FAMILIES, ORDER
@@ -23,6 +22,7 @@ from udp_infer_ros.detection.letterbox import Letterbox
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import DetectSettings, ModelSettings, PARAMETERS
 
+TensorProto = pytest.importorskip('onnx').TensorProto
 WIDTH, HEIGHT = 320, 192
 CLASSES = 3
 LABELS = ('person', 'car', 'dog')
