@@ -160,7 +160,7 @@ def test_no_frame_of_a_file_is_stale():
 
 
 @pytest.mark.parametrize('decode_now', [False, True])
-def test_a_closed_intake_wants_no_more_frames(decode_now):
+def test_a_closed_intake_accepts_no_more_frames(decode_now):
     desk = Desk(SourceSettings(max_fps=1.0))
     assert desk.intake.offer(desk.raw())
     assert desk.intake.offer(desk.raw()), 'one beyond max_fps is no end'
