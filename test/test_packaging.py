@@ -18,7 +18,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NAME = 'udp_infer_ros'
 KEYS = {
-    'PIL': 'python3-pil', 'cv2': 'python3-opencv', 'jsonschema': 'python3-jsonschema', 'numpy': 'python3-numpy',
+    'PIL': 'python3-pil', 'cv2': 'python3-opencv', 'jsonschema': 'python3-jsonschema',
+    'numpy': 'python3-numpy',
     'onnxruntime': 'python3-onnxruntime-pip', 'pytest': 'python3-pytest',
     'scipy': 'python3-scipy', 'supervision': 'python3-supervision-pip', 'tqdm': 'python3-tqdm',
     'yaml': 'python3-yaml'}
