@@ -43,13 +43,13 @@ def parse(content, sender='10.0.0.1:5', received_s=100.0):
      'frame 9  0 objects'),
 ])
 def test_messages_of_roboflow_are_parsed(content, expected):
-    assert line(parse(content)) == f'10.0.0.1:5  {expected}'
+    assert line(parse(content).frame) == f'10.0.0.1:5  {expected}'
 
 
 def test_age_and_latency_are_parsed_from_messages_of_the_node():
-    message = parse(encode(make_result(1, stamp_ns=99_500_000_000))[0])
-    assert message.age_s == pytest.approx(0.5)
-    assert (message.latency_ms, message.seq, message.source) == (12.5, 8, 'test')
+    frame = parse(encode(make_result(1, stamp_ns=99_500_000_000))[0]).frame
+    assert frame.age_s == pytest.approx(0.5)
+    assert (frame.latency_ms, frame.seq, frame.source) == (12.5, 8, 'test')
 
 
 @pytest.mark.parametrize('data', [
@@ -110,7 +110,9 @@ def test_an_incomplete_frame_is_returned_at_the_end():
     reassembler = Reassembler()
     first, *_ = [parse(data) for data in encode(make_result(100), max_bytes=1400)]
     assert reassembler.add(first) == []
-    assert [len(frame.objects) for frame in reassembler.flush()] == [len(first.objects)]
+    frame, = reassembler.flush()
+    assert frame.objects == first.frame.objects and not frame.complete
+    assert reassembler.flush() == []
 
 
 def test_the_number_of_incomplete_frames_is_bounded():
@@ -126,7 +128,7 @@ def sender_after(*numbers):
     """Return the statistics of a sender after results with these sequence numbers at 10 Hz."""
     senders = Senders()
     for i, seq in enumerate(numbers):
-        last = senders.add(parse(encode(make_result(0, seq=seq))[0], received_s=i * 0.1))
+        last = senders.add(parse(encode(make_result(0, seq=seq))[0], received_s=i * 0.1).frame)
     return last
 
 
@@ -145,5 +147,6 @@ def test_the_rate_is_computed_from_the_times_of_arrival():
 def test_losses_are_counted_for_each_sender():
     senders = Senders()
     for port in (1, 2):
-        senders.add(parse(encode(make_result(0, seq=port))[0], sender=f'10.0.0.1:{port}'))
+        data = encode(make_result(0, seq=port))[0]
+        senders.add(parse(data, sender=f'10.0.0.1:{port}').frame)
     assert [sender.lost for sender in senders.by_name.values()] == [0, 0]

@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 from udp_infer_ros import __version__
 from udp_infer_ros.listen import show
 from udp_infer_ros.listen.message import (
-    InvalidMessage, Message, ReceivedFrame, Reassembler)
+    InvalidMessage, Message, Reassembler, ReceivedFrame)
 from udp_infer_ros.listen.recording import Datagram, Recording, replay
 from udp_infer_ros.listen.schema import MessageValidator
 from udp_infer_ros.listen.senders import Senders
@@ -276,7 +276,8 @@ def _table(options: argparse.Namespace, senders: Senders) -> show.Table | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='udp_infer_listen', description='Show the detections that arrive by UDP: as a live '
-        'table in a terminal, otherwise one line per frame.', epilog=(__doc__ or '').rpartition('\n\n')[2])
+        'table in a terminal, otherwise one line per frame.',
+        epilog=(__doc__ or '').rpartition('\n\n')[2])
     parser.add_argument(
         '--port', type=int, default=DEFAULT_PORT, help='UDP port, default %(default)s')
     parser.add_argument(
@@ -286,7 +287,8 @@ def _parser() -> argparse.ArgumentParser:
         help='join this multicast group, e.g. 239.7.7.7 or ff02::7:7%%eth0')
     parser.add_argument('--lines', action='store_true', help='print lines in a terminal too')
     parser.add_argument(
-        '--json', action='store_true', help='print the JSON of each datagram, with unprintable characters escaped')
+        '--json', action='store_true',
+        help='print the JSON of each datagram, with unprintable characters escaped')
     parser.add_argument('--count', type=_positive_int, help='exit after this many frames')
     parser.add_argument(
         '--timeout', type=_positive_float, metavar='S',

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
+from itertools import islice
 import json
 import math
 from typing import Any
 
 MAX_TEXT = 200
 """Longer texts of errors are shortened: they quote the message, which can be 64 KiB."""
+MAX_ERRORS = 10
+"""Errors of a message that are reported."""
 
 
 def load_schema() -> dict[str, Any]:
@@ -39,18 +42,19 @@ class MessageValidator:
         self._validator = jsonschema.validators.extend(draft, type_checker=finite)(load_schema())
 
     def iter_errors(self, content: Mapping[str, Any]) -> Iterator[str]:
-        """Yield every error, as the path of a value and the rule that it breaks."""
+        """Yield the first errors, as the path of a value and the rule that it breaks."""
         try:
-            for error in self._validator.iter_errors(content):
-                yield f'{_path(error.absolute_path)}: {_shortened(error.message)}'
+            for error in islice(self._validator.iter_errors(content), MAX_ERRORS):
+                yield f'{_shortened(_path(error.absolute_path))}: {_shortened(error.message)}'
         except RecursionError:
             yield 'message: is nested too deeply'
 
 
 def _is_finite_number(_: object, value: object) -> bool:
-    # Python's JSON parser accepts NaN and Infinity, which are not JSON.
-    return (isinstance(value, (int, float)) and not isinstance(value, bool)
-            and math.isfinite(value))
+    # Python's JSON parser accepts NaN and Infinity, which are not JSON. An int can be too large
+    # for math.isfinite.
+    return (isinstance(value, float) and math.isfinite(value)
+            or isinstance(value, int) and not isinstance(value, bool))
 
 
 def _path(keys: Iterable[str | int]) -> str:

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from udp_infer_ros.listen.message import Message
+from udp_infer_ros.listen.message import ReceivedFrame
 
 WINDOW = 50
 """Frames over which the rate is computed."""
 MAX_SENDERS = 256
 """More are counted together: addresses are easily forged."""
+SHOWN_OBJECTS = 20
+"""Objects of the last frame that are kept for the table: a frame can have very many."""
 RESTART_GAP = 1000
 """A sequence number that decreases by more than this belongs to a restarted sender."""
 
@@ -27,7 +29,12 @@ class Sender:
     frames: int = 0
     lost: int = 0
     """Number of results missing in the sequence."""
-    last: Message | None = None
+    incomplete: int = 0
+    """Number of frames shown without their missing parts."""
+    last: ReceivedFrame | None = None
+    """The last frame with its first objects."""
+    last_objects: int = 0
+    """Number of objects in the last frame."""
     _times_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _next_seq: int | None = None
 
@@ -38,20 +45,22 @@ class Sender:
         span_s = self._times_s[-1] - self._times_s[0] if self._times_s else 0.0
         return (len(self._times_s) - 1) / span_s if span_s > 0.0 else 0.0
 
-    def add(self, message: Message) -> None:
+    def add(self, frame: ReceivedFrame) -> None:
         """Count one frame."""
         self.frames += 1
-        self.last = message
-        self._times_s.append(message.received_s)
-        if message.seq is None:
+        self.incomplete += not frame.complete
+        self.last_objects = len(frame.objects)
+        self.last = replace(frame, objects=frame.objects[:SHOWN_OBJECTS])
+        self._times_s.append(frame.received_s)
+        if frame.seq is None:
             return
         if self._next_seq is not None:
-            if message.seq >= self._next_seq:
-                self.lost += message.seq - self._next_seq
-            elif self._next_seq - message.seq <= RESTART_GAP and message.seq > 1:
+            if frame.seq >= self._next_seq:
+                self.lost += frame.seq - self._next_seq
+            elif self._next_seq - frame.seq <= RESTART_GAP and frame.seq > 1:
                 self.lost = max(0, self.lost - 1)  # It arrived late and was counted as lost.
                 return
-        self._next_seq = message.seq + 1
+        self._next_seq = frame.seq + 1
 
 
 class Senders:
@@ -62,11 +71,11 @@ class Senders:
         self.invalid = 0
         """Number of datagrams that are not messages."""
 
-    def add(self, message: Message) -> Sender:
+    def add(self, frame: ReceivedFrame) -> Sender:
         """Count one frame; return its sender."""
-        name = message.sender
+        name = frame.sender
         if name not in self.by_name and len(self.by_name) >= MAX_SENDERS:
             name = 'others'
         sender = self.by_name.setdefault(name, Sender(name=name))
-        sender.add(message)
+        sender.add(frame)
         return sender

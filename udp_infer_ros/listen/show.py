@@ -5,34 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import sys
 import time
 from typing import Any
 
-from udp_infer_ros.listen.message import Message, ReceivedObject
+from udp_infer_ros.listen.message import ReceivedFrame, ReceivedObject
 from udp_infer_ros.listen.senders import Sender, Senders
 
 REFRESH_S = 0.2
-MAX_TABLE_OBJECTS = 20
-"""Objects of each sender in the table."""
 IDLE_AFTER_S = 2.0
 """After this long without a frame, the table shows the time instead of the rate."""
 
-Display = Callable[[Message], None]
 
-
-def line(message: Message) -> str:
+def line(frame: ReceivedFrame) -> str:
     """Return one frame as one line."""
-    words = [message.sender, f'frame {message.frame_id}']
-    if message.seq is not None:
-        words.append(f'seq {message.seq}')
-    if message.latency_ms is not None:
-        words.append(f'{message.latency_ms:.1f} ms')
-    words.append(_count(len(message.objects), 'object'))
-    if message.without_box:
-        words.append(f'{message.without_box} without a box')
-    return printable('  '.join([*words, *map(_object, message.objects)]))
+    words = [frame.sender, f'frame {frame.frame_id}']
+    if frame.seq is not None:
+        words.append(f'seq {frame.seq}')
+    if frame.latency_ms is not None:
+        words.append(f'{frame.latency_ms:.1f} ms')
+    words.append(_count(len(frame.objects), 'object'))
+    if frame.without_box:
+        words.append(f'{frame.without_box} without a box')
+    return printable('  '.join([*words, *map(_object, frame.objects)]))
 
 
 def _count(number: int, noun: str) -> str:
@@ -48,17 +43,9 @@ def _object(item: ReceivedObject) -> str:
 
 def printable(text: str) -> str:
     """Replace unprintable characters, so that a sender cannot control the terminal."""
+    if text.isprintable():
+        return text
     return ''.join(character if character.isprintable() else '?' for character in text)
-
-
-def show_line(message: Message) -> None:
-    """Print one frame as one line."""
-    print(line(message), flush=True)
-
-
-def show_json(message: Message) -> None:
-    """Print the JSON of a datagram unchanged."""
-    print(message.text, flush=True)
 
 
 class Table:
@@ -69,9 +56,13 @@ class Table:
     """
 
     def __init__(self, senders: Senders) -> None:
+        from rich.console import Console
         from rich.live import Live
         self._senders = senders
-        self._live = Live(refresh_per_second=1 / REFRESH_S, get_renderable=self._draw)
+        self._live = Live(
+            # Labels are not markup.
+            console=Console(markup=False, emoji=False, highlight=False),
+            refresh_per_second=1 / REFRESH_S, get_renderable=self._draw)
 
     def __enter__(self) -> Table:
         self._live.__enter__()
@@ -80,9 +71,6 @@ class Table:
     def __exit__(self, *error: Any) -> None:
         self._live.__exit__(*error)
 
-    def show(self, message: Message) -> None:
-        """Do nothing: the table is redrawn periodically from the senders."""
-
     def _draw(self) -> Any:
         """Draw the table, in rich's thread."""
         from rich.console import Group
@@ -90,29 +78,27 @@ class Table:
         senders = RichTable('sender', 'source', 'frames', 'rate', 'age', 'lost', 'objects')
         objects = RichTable('sender', 'object', 'id', 'score', 'x', 'y', 'width', 'height')
         for sender in list(self._senders.by_name.values()):
-            message = sender.last
-            if message is None:
-                continue  # Its first message is being added in the other thread.
-            senders.add_row(*_sender_row(sender, message))
-            for item in message.objects[:MAX_TABLE_OBJECTS]:
+            frame = sender.last
+            if frame is None:
+                continue  # Its first frame is being added in the other thread.
+            senders.add_row(*_sender_row(sender, frame))
+            for item in frame.objects:
                 objects.add_row(sender.name, *_object_row(item))
         return Group(senders, objects, _invalid_note(self._senders))
 
 
-def _sender_row(sender: Sender, message: Message) -> list[str]:
-    from rich.markup import escape
-    idle_s = time.time() - message.received_s
-    age = '' if message.age_s is None else f'{message.age_s * 1e3:.0f} ms'
+def _sender_row(sender: Sender, frame: ReceivedFrame) -> list[str]:
+    idle_s = time.time() - frame.received_s
+    age = '' if frame.age_s is None else f'{frame.age_s * 1e3:.0f} ms'
     return [
-        sender.name, escape(printable(message.source)), str(sender.frames),
+        sender.name, printable(frame.source), str(sender.frames),
         f'{sender.rate_hz:.1f} Hz' if idle_s < IDLE_AFTER_S else f'silent for {idle_s:.0f} s',
-        age, str(sender.lost), str(len(message.objects))]
+        age, str(sender.lost), str(sender.last_objects)]
 
 
 def _object_row(item: ReceivedObject) -> list[str]:
-    from rich.markup import escape
     return [
-        escape(printable(item.label)), '' if item.tracker_id is None else str(item.tracker_id),
+        printable(item.label), '' if item.tracker_id is None else str(item.tracker_id),
         f'{item.confidence:.2f}', *(f'{value:.1f}' for value in (
             item.x, item.y, item.width, item.height))]
 
@@ -120,7 +106,8 @@ def _object_row(item: ReceivedObject) -> list[str]:
 def summary(senders: Senders) -> None:
     """Print to stderr what was received from each sender."""
     for sender in senders.by_name.values():
-        print(f'{sender.name}: {_count(sender.frames, "frame")}, {sender.lost} lost',
+        incomplete = f', {sender.incomplete} incomplete' if sender.incomplete else ''
+        print(f'{sender.name}: {_count(sender.frames, "frame")}, {sender.lost} lost{incomplete}',
               file=sys.stderr)
     if senders.invalid:
         print(_invalid_note(senders), file=sys.stderr)
