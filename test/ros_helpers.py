@@ -9,9 +9,9 @@ import socket
 import threading
 import time
 
-import numpy as np
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+import numpy as np
 from rcl_interfaces.srv import SetParametersAtomically
 import rclpy
 from rclpy.context import Context

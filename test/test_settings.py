@@ -60,7 +60,7 @@ def test_an_invalid_value_is_refused_with_its_name_the_rule_and_what_to_do(name,
     ('detect.classes', [], ()),
     ('detect.classes', [''], ()),
 ])
-def test_a_value_of_another_yaml_type_is_accepted_where_its_meaning_is_clear(name, value, accepted):
+def test_a_value_of_another_yaml_type_is_accepted_if_its_meaning_is_clear(name, value, accepted):
     flat = Settings().with_values({name: value}).flat()
     assert flat[name] == accepted and type(flat[name]) is type(accepted)
 

@@ -38,8 +38,8 @@ class Engine:
     What exists while a camera is configured: model, tracker, outputs and, once started, a source.
 
     One thread owns the engine and calls its methods. Those that may take long, `load`, `prepare`
-    and `stop`, may run in another thread meanwhile. The worker's thread owns the pipeline and the outputs while
-    a source runs. An engine is built by `load` and ends with `close`.
+    and `stop`, may run in another thread meanwhile. The worker's thread owns the pipeline and the
+    outputs while a source runs. An engine is built by `load` and ends with `close`.
     """
 
     def __init__(
@@ -67,7 +67,8 @@ class Engine:
         """
         Load the model and prepare the outputs.
 
-        :param outputs: each gets every result, in this order. The engine closes them.
+        :param outputs: each gets every result, in this order. The engine closes them; if `load`
+            raises, the caller does.
         :param stats: counters that outlive the engine; otherwise new ones.
         :param now_ns: the clock of the stamps.
         :raises ModelError: if the model cannot be loaded.

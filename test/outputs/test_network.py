@@ -97,7 +97,7 @@ def possible():
     probe = f'udpinferprobe{os.getpid()}'
     if not shutil.which('ip') or subprocess.run(
             ['ip', 'netns', 'add', probe], capture_output=True).returncode:
-        pytest.skip('this machine does not allow a test to create networks (needs root and iproute2)')
+        pytest.skip('a test needs root and iproute2 to create networks')
     subprocess.run(['ip', 'netns', 'delete', probe], check=True)
 
 

@@ -93,8 +93,6 @@ def send_mjpeg(handler):
         pause.wait(0.02)
 
 
-
-
 def threads(name):
     """Return the running threads of this name."""
     return [thread for thread in threading.enumerate() if name in thread.name]

@@ -156,7 +156,7 @@ class UdpOutput:
                 self._send(datagram, target)
 
     def health(self) -> PartHealth:
-        """Return WARN if some targets could not be reached since the previous call, ERROR if all."""
+        """Return WARN if sending to some targets failed since the previous call, ERROR if to all."""
         settings = self._settings
         with self._lock:
             new_errors = self._errors - self._reported_errors

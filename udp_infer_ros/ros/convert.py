@@ -187,7 +187,7 @@ def image_from_ros_compressed(message: RosCompressedImage) -> BgrImage:
     """
     if 'compressedDepth' in message.format:
         raise FrameError(
-            'image.format', message.format, 'is a depth image; objects are detected in color images',
+            'image.format', message.format, 'must not be a depth image',
             'subscribe to the color image')
     return decode_picture(bytes(message.data), f'image of format {message.format!r}')
 

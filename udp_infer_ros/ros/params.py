@@ -91,7 +91,8 @@ def refuse_changes(before: Settings, after: Settings, *, configured: bool) -> No
         if old[name] == new[name] or parameter.change == 'live':
             continue
         if parameter.change == 'start':
-            raise SettingError(name, new[name], 'is read at the start of the process', 'restart it')
+            raise SettingError(
+                name, new[name], 'is read at the start of the process', 'restart it')
         if configured:
             raise SettingError(
                 name, new[name], 'can be changed only while the node is unconfigured',
