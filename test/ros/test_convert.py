@@ -229,7 +229,7 @@ def test_a_damaged_picture_raises_a_decode_error(data):
 
 
 def test_a_compressed_depth_image_is_refused():
-    with pytest.raises(FrameError, match='is a depth image; objects are detected in color'):
+    with pytest.raises(FrameError, match='must not be a depth image'):
         convert.image_from_ros_compressed(compressed(b'x', '16UC1; compressedDepth png'))
 
 
