@@ -18,57 +18,11 @@ from udp_infer_ros.outputs.payload import encode
 
 pytestmark = pytest.mark.timeout(30)
 
-
-def free_port():
-    """Return a UDP port that is not in use."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+COMMAND = (sys.executable, '-m', 'udp_infer_ros.listen')
 
 
-def run(*arguments):
-    """Run the command to its end."""
-    return subprocess.run(
-        [sys.executable, '-m', 'udp_infer_ros.listen', *arguments], capture_output=True,
-        text=True, timeout=20)
-
-
-class Listener:
-    """The command in the background, and a socket that sends to it."""
-
-    def __init__(self, *arguments):
-        self.port = free_port()
-        self.process = subprocess.Popen(
-            [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--port',
-             str(self.port), *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        # A connected socket reports that the port is closed, with the next call.
-        self.socket.connect(('127.0.0.1', self.port))
-        deadline_s = time.monotonic() + 10.0
-        while time.monotonic() < deadline_s:
-            try:
-                self.socket.send(b'probe')
-                time.sleep(0.05)
-                self.socket.send(b'probe')
-                return
-            except ConnectionRefusedError:
-                time.sleep(0.05)
-        raise AssertionError('the listener did not start')
-
-    def send(self, data):
-        """Send a datagram."""
-        self.socket.send(data)
-
-    def finish(self):
-        """Wait for the end; return the exit code, the lines printed and the errors."""
-        out, err = self.process.communicate(timeout=15)
-        self.socket.close()
-        return self.process.returncode, out.splitlines(), err
-
-
-def test_a_frame_is_printed_as_one_line():
-    listener = Listener('--count', '2', '--timeout', '10')
+def test_a_frame_is_printed_as_one_line(start):
+    listener = start('--count', '2', '--timeout', '10')
     listener.send(encode(make_result(2))[0])
     listener.send(encode(make_result(0), payload='roboflow')[0])
     code, lines, _ = listener.finish()
@@ -79,20 +33,20 @@ def test_a_frame_is_printed_as_one_line():
     assert lines[1].endswith('frame 11  0 objects')
 
 
-def test_json_is_printed_unchanged():
-    listener = Listener('--json', '--count', '1', '--timeout', '10')
+def test_json_is_printed_unchanged(start):
+    listener = start('--json', '--count', '1', '--timeout', '10')
     data = encode(make_result(2))[0]
     listener.send(data)
     code, lines, _ = listener.finish()
     assert code == 0 and lines == [data.decode()]
 
 
-def test_the_exit_code_is_1_if_no_message_arrives():
-    assert Listener('--timeout', '0.5').finish()[:2] == (1, [])
+def test_the_exit_code_is_1_if_no_message_arrives(start):
+    assert start('--timeout', '0.5').finish()[:2] == (1, [])
 
 
-def test_invalid_datagrams_are_reported_and_do_not_end_the_command():
-    listener = Listener('--count', '1', '--timeout', '10')
+def test_invalid_datagrams_are_reported_and_do_not_end_the_command(start):
+    listener = start('--count', '1', '--timeout', '10')
     for data in (
             b'', b'\xff\xfe', b'[]', b'42', b'null', b'{}', b'[' * 60000, b'{"frame_id": "x"}',
             b'{"frame_id":1,"predictions":[{}]}', b'{"frame_id":1,"predictions":7}',
@@ -106,16 +60,16 @@ def test_invalid_datagrams_are_reported_and_do_not_end_the_command():
     assert errors.count('not a message of udp_infer') >= 13
 
 
-def test_control_characters_are_not_printed():
+def test_control_characters_are_not_printed(start):
     result = make_result(1, names=('\x1b[2J', '\x1b[2J'))
-    listener = Listener('--count', '1', '--timeout', '10')
+    listener = start('--count', '1', '--timeout', '10')
     listener.send(encode(result)[0])
     _, lines, _ = listener.finish()
     assert '\x1b' not in lines[0]
 
 
-def test_invalid_datagrams_do_not_extend_the_timeout():
-    listener = Listener('--timeout', '1')
+def test_invalid_datagrams_do_not_extend_the_timeout(start):
+    listener = start('--timeout', '1')
     deadline_s = time.monotonic() + 8
     while time.monotonic() < deadline_s:
         try:
@@ -129,16 +83,16 @@ def test_invalid_datagrams_do_not_extend_the_timeout():
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_command_normally(number):
-    listener = Listener()
+def test_a_signal_ends_the_command_normally(number, start):
+    listener = start()
     listener.send(encode(make_result(1))[0])
-    assert listener.process.stdout.readline()
-    os.kill(listener.process.pid, number)
+    listener.wait_for_output('1 object')
+    listener.kill(number)
     code, _, errors = listener.finish()
     assert code == 0 and 'Traceback' not in errors
 
 
-def test_a_port_in_use_is_an_error_of_one_line():
+def test_a_port_in_use_is_an_error_of_one_line(run):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(('127.0.0.1', 0))
         port = other.getsockname()[1]
@@ -148,48 +102,24 @@ def test_a_port_in_use_is_an_error_of_one_line():
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_parts_of_a_frame_are_shown_as_one_line():
-    listener = Listener('--count', '1', '--timeout', '10')
+def test_the_parts_of_a_frame_are_shown_as_one_line(start):
+    listener = start('--count', '1', '--timeout', '10')
     for data in encode(make_result(100), max_bytes=1400):
         listener.send(data)
     code, lines, _ = listener.finish()
     assert code == 0 and ' 100 objects ' in lines[0]
 
 
-def test_a_thousand_objects_arrive_complete_in_datagrams_of_1400_bytes():
-    listener = Listener('--count', '5', '--timeout', '10')
+def test_a_thousand_objects_arrive_complete_in_datagrams_of_1400_bytes(start):
+    listener = start('--count', '5', '--timeout', '10')
     for seq in range(1, 6):
         parts = encode(make_result(1000, seq=seq), max_bytes=1400)
         assert len(parts) > 90 and max(map(len, parts)) <= 1400
         for data in parts:
             listener.send(data)
-        # The socket buffer holds one such frame.
-        assert ' 1000 objects ' in listener.process.stdout.readline()
-    code, _, errors = listener.finish()
-    assert code == 0 and '5 frames, 0 lost' in errors
-
-
-def test_a_recording_is_replayed_with_the_same_output(tmp_path):
-    path = tmp_path / 'recording.jsonl'
-    listener = Listener('--count', '2', '--timeout', '10', '--record', str(path))
-    listener.send(encode(make_result(2, seq=1))[0])
-    listener.send(encode(make_result(3, seq=3))[0])
-    _, live, errors = listener.finish()
-    assert '2 frames, 1 lost' in errors
-    replayed = run('--replay', str(path))
-    assert replayed.returncode == 0
-    assert replayed.stdout.splitlines() == live
-    assert '2 frames, 1 lost' in replayed.stderr
-
-
-@pytest.mark.parametrize('text', ['not json', '{"received": 1}'])
-def test_a_file_that_is_not_a_recording_is_refused(tmp_path, text):
-    path = tmp_path / 'recording.jsonl'
-    path.write_text(text)
-    done = run('--replay', str(path))
-    assert done.returncode == 2 and 'Traceback' not in done.stderr
-    assert done.stderr.startswith(
-        f'--replay = {path}: line 1 was not written by --record')
+    code, lines, errors = listener.finish()
+    assert code == 0 and '5 frames, 0 lost\n' in errors
+    assert len(lines) == 5 and all(' 1000 objects ' in line for line in lines)
 
 
 def write_recording(path, *messages):
@@ -200,7 +130,7 @@ def write_recording(path, *messages):
     return str(path)
 
 
-def test_an_invalid_message_is_reported_and_sets_the_exit_code_to_3(tmp_path):
+def test_an_invalid_message_is_reported_and_sets_the_exit_code_to_3(tmp_path, run):
     pytest.importorskip('jsonschema')
     valid = encode(make_result(1))[0]
     path = write_recording(
@@ -210,7 +140,7 @@ def test_an_invalid_message_is_reported_and_sets_the_exit_code_to_3(tmp_path):
     assert '10.0.0.1:5: message.udp_infer.schema: 1 was expected' in done.stderr.splitlines()
 
 
-def test_a_valid_message_leaves_the_exit_code_0(tmp_path):
+def test_a_valid_message_leaves_the_exit_code_0(tmp_path, run):
     pytest.importorskip('jsonschema')
     path = write_recording(tmp_path / 'recording.jsonl', encode(make_result(1))[0])
     assert run('--replay', path, '--validate').returncode == 0
@@ -235,47 +165,61 @@ def test_validation_without_jsonschema_is_refused_with_what_to_install(tmp_path)
     assert without.returncode == 0
 
 
-def test_a_multicast_group_is_received_on_loopback():
+def test_a_multicast_group_is_received_on_loopback(start):
+    listener = start('--multicast', '239.7.7.7', '--count', '1', '--timeout', '10')
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.setsockopt(
             socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton('127.0.0.1'))
-        port = free_port()
-        process = subprocess.Popen(
-            [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--multicast',
-             '239.7.7.7', '--port', str(port), '--count', '1', '--timeout', '10'],
-            stdout=subprocess.PIPE, text=True)
-        deadline_s = time.monotonic() + 10
-        while process.poll() is None and time.monotonic() < deadline_s:
-            sender.sendto(encode(make_result(1))[0], ('239.7.7.7', port))
-            time.sleep(0.05)
-        out, _ = process.communicate(timeout=10)
-    assert process.returncode == 0 and '  1 object  ' in out
+        sender.sendto(encode(make_result(1))[0], ('239.7.7.7', listener.port))
+    code, lines, _ = listener.finish()
+    assert code == 0 and '  1 object  ' in lines[0]
 
 
-def test_a_terminal_shows_a_live_table(tmp_path):
+def test_a_terminal_shows_a_live_table(start):
     pytest.importorskip('rich')
-    port = free_port()
-    primary, secondary = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'udp_infer_ros.listen', '--host', '127.0.0.1', '--port',
-         str(port), '--count', '20', '--timeout', '10'],
-        stdout=secondary, stderr=subprocess.DEVNULL,
-        env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '160', 'LINES': '50'})
-    os.close(secondary)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        deadline_s = time.monotonic() + 15
-        seq = 0
-        while process.poll() is None and time.monotonic() < deadline_s:
-            seq += 1
-            sender.sendto(encode(make_result(2, seq=seq))[0], ('127.0.0.1', port))
-            time.sleep(0.05)
-    output = b''
-    try:
-        while data := os.read(primary, 65536):
-            output += data
-    except OSError:
-        pass  # The terminal is closed with the process.
-    os.close(primary)
-    assert process.wait(10) == 0
-    text = output.decode()
-    assert 'person' in text and 'Hz' in text and '0.68' in text
+    listener = start('--timeout', '10', terminal=True)
+    for seq in range(1, 4):
+        listener.send(encode(make_result(2, seq=seq))[0])
+    for text in ('person', 'Hz', '0.68'):
+        listener.wait_for_output(text)
+    listener.kill(signal.SIGTERM)
+    assert listener.finish()[0] == 0
+
+
+def test_markup_of_labels_is_shown_in_the_table_as_it_is(start):
+    pytest.importorskip('rich')
+    listener = start('--timeout', '10', terminal=True)
+    listener.send(encode(make_result(1, names=('[red]:bomb:', ) * 2))[0])
+    listener.wait_for_output('[red]:bomb:')
+
+
+def test_the_help_lists_the_exit_codes(run):
+    done = run('--help')
+    assert done.returncode == 0
+    assert all(f' {code} ' in done.stdout.partition('Exit codes:')[2] for code in range(5))
+
+
+@pytest.mark.parametrize('arguments', [
+    ('--timeout', 'inf'), ('--timeout', '1e300'), ('--timeout', 'nan'), ('--count', '9' * 400)])
+def test_an_option_that_no_timer_accepts_is_refused(run, arguments):
+    done = run(*arguments)
+    assert done.returncode == 2 and 'must be more than 0 and at most' in done.stderr
+
+
+def test_a_full_disk_under_the_output_is_an_error_of_one_line(tmp_path):
+    path = write_recording(tmp_path / 'recording.jsonl', encode(make_result(1))[0])
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run(
+            [*COMMAND, '--replay', path, '--json'], stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=20)
+    assert done.returncode == 4
+    assert done.stderr == 'cannot write to standard output: No space left on device\n'
+
+
+def test_a_terminal_without_a_character_shows_its_escape(tmp_path):
+    path = write_recording(
+        tmp_path / 'recording.jsonl', encode(make_result(1, names=('\u00e9\u4e00',) * 2))[0])
+    done = subprocess.run(
+        [*COMMAND, '--replay', path], capture_output=True, text=True, timeout=20,
+        env={**os.environ, 'PYTHONIOENCODING': 'ascii'})
+    assert done.returncode == 0 and '[\\xe9\\u4e00#1 ' in done.stdout
