@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo test test-fast bench lint clean
+.PHONY: help demo test test-fast fuzz bench lint clean
 
 SHELL := bash
 export PYTHON ?= python3
@@ -19,6 +19,9 @@ test:       ## all tests, with Jazzy and with Kilted
 test-fast:  ## the fast tests, with Jazzy
 	@$(PYTHON) dev/test.py --fast
 
+fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten times as many examples
+	@$(IN_ENV) python -m pytest -q test/fuzz
+
 bench:      ## measure latency and throughput on this machine
 	@$(IN_ENV) python bench/bench.py
 
@@ -28,5 +31,5 @@ lint:       ## flake8, pep257, licenses, words, XML and types
 	@$(IN_ENV) python -m pytest -q test/test_code_style.py
 
 clean:      ## remove everything that was built, including the environments
-	rm -rf build install log *.egg-info .pytest_cache
+	rm -rf build install log *.egg-info .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -25,9 +25,10 @@ BUILD = ROOT / 'build'
 # The runs of pytest in a lane: the core as if ROS were not installed, the ROS interface, and the
 # launch files, which can only be tested where launch is installed.
 PARTS = {
-    'core': (['test', '--ignore=test/ros', '--ignore=test/launch'],
+    'core': (['test', '--ignore=test/ros', '--ignore=test/launch',
+              '--ignore=test/fuzz/ros'],
              {'UDP_INFER_WITHOUT_ROS': '1'}),
-    'ros': (['test/ros'], {}),
+    'ros': (['test/ros', 'test/fuzz/ros'], {}),
     'launch': (['test/launch'], {}),
 }
 NO_TEST_CHOSEN = 5
