@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The executable: exit codes, one line for each mistake, a clip from its begin to its end."""
+"""The executable: arguments, exit codes, one line for each mistake, signals, a whole clip."""
 
-import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import re
 import signal
@@ -13,6 +13,7 @@ import sys
 import time
 
 from helpers import write_clip, write_model, yolo_table
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(60)
@@ -27,7 +28,7 @@ def clip(tmp_path):
 
 
 @pytest.fixture
-def ear():
+def receiver():
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(('127.0.0.1', 0))
     receiver.settimeout(20.0)
@@ -35,16 +36,37 @@ def ear():
     receiver.close()
 
 
-def target(ear):
-    """Write where the ear listens as a parameter."""
-    return ['-p', f"udp.targets:=['127.0.0.1:{ear.getsockname()[1]}']"]
+def target(receiver):
+    """Return the arguments that make a receiver the only target."""
+    return ['-p', f"udp.targets:=['127.0.0.1:{receiver.getsockname()[1]}']"]
 
 
-def run(*arguments):
-    """Run the node to its end; give the exit code and what it logged."""
+def run(*arguments, command=COMMAND):
+    """Run the node to its end; return the exit code and its output."""
     done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=40)
+        [*command, *arguments], capture_output=True, text=True, timeout=40)
     return done.returncode, done.stdout + done.stderr
+
+
+def start(*arguments):
+    """Start the node; its output is to be read from `stdout`."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def read_until(process, text):
+    """Read the output of a process up to the line with a text."""
+    lines = []
+    while not lines or text not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], ''.join(lines)
+
+
+def end(process):
+    """Wait for the end of a process; check its exit code and its output."""
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+    assert not re.search('Traceback|ERROR|WARN|abandoned', output), output
 
 
 @pytest.mark.parametrize('parameter, text', [
@@ -54,23 +76,24 @@ def run(*arguments):
     ('model.labels:=[a, b]', "model.labels = ['a', 'b']: has 2 classes, but the network has 80"),
     ('source.uri:=/no/such.mp4', "source.uri = '/no/such.mp4': no such file or device"),
     ('source.uri:=63', "source.uri = '/dev/video63': the device does not open"),
-    ("udp.targets:=['no-such-host.invalid:5']", "the host 'no-such-host.invalid' is not known"),
+    ("udp.targets:=['no-such-host.invalid:5']", "the host 'no-such-host.invalid' is unknown"),
     ("udp.targets:=['127.0.0.1:70000']", 'must be host:port with a port from 1 to 65535'),
     ('detect.classes:=[persn]', "the model has no class 'persn'; did you mean 'person'?"),
 ])
-def test_a_mistake_is_one_line_and_exit_code_1(parameter, text):
+def test_an_invalid_value_gives_one_line_and_exit_code_1(parameter, text):
     code, log = run('-p', parameter)
     assert code == 1
     [line] = [line for line in log.splitlines() if 'INFO' not in line]
     assert text in line
 
 
-def test_a_command_line_that_ros_cannot_read_is_no_traceback():
+def test_invalid_ros_arguments_give_exit_code_1_and_no_traceback():
     code, log = run('-p', 'udp.targets:=[[')
-    assert code == 1 and 'Traceback' not in log and 'parse' in log
+    assert code == 1 and 'Traceback' not in log
+    assert 'udp_infer: invalid ROS arguments: ' in log
 
 
-def test_what_the_shipped_yaml_file_says_is_accepted(clip):
+def test_the_shipped_yaml_file_is_accepted(clip):
     config = Path(__file__).resolve().parents[2] / 'config' / 'udp_infer.yaml'
     code, log = run(
         '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
@@ -78,8 +101,8 @@ def test_what_the_shipped_yaml_file_says_is_accepted(clip):
     assert code == 0 and 'WARN' not in log and 'is not a parameter' not in log
 
 
-def test_a_whole_number_is_accepted_where_a_number_is_wanted(clip, tmp_path):
-    config = tmp_path / 'mine.yaml'
+def test_an_integer_is_accepted_for_a_float_and_an_unknown_name_gives_a_warning(clip, tmp_path):
+    config = tmp_path / 'own.yaml'
     config.write_text(
         '/**:\n  ros__parameters:\n    detect: {confidence: 1}\n    track: {lost_s: 2}\n'
         '    speling: {mistake: 1}\n')
@@ -87,85 +110,158 @@ def test_a_whole_number_is_accepted_where_a_number_is_wanted(clip, tmp_path):
         '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
         'source.exit_at_end:=true')
     assert code == 0
-    assert 'speling.mistake is not a parameter, did you mean' in log
+    assert 'speling.mistake is not a parameter; did you mean' in log
 
 
-def test_an_empty_list_of_targets_is_nobody(clip, tmp_path):
-    config = tmp_path / 'mine.yaml'
+def test_an_empty_list_of_targets_turns_udp_off(clip, tmp_path):
+    config = tmp_path / 'own.yaml'
     config.write_text('/**:\n  ros__parameters:\n    udp: {targets: []}\n')
     code, log = run(
         '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
         'source.exit_at_end:=true')
-    assert code == 0 and 'and udp nobody' in log
+    assert code == 0 and 'udp off' in log
 
 
-@pytest.mark.parametrize('words, code, text', [
+@pytest.mark.parametrize('arguments, code, text', [
     (['--help'], 0, '--describe-model ID'),
     (['street.mp4'], 2, 'unrecognized arguments: street.mp4'),
 ])
-def test_other_words_than_those_of_ros_are_answered(words, code, text):
-    done = subprocess.run(
-        [*COMMAND[:-1], *words], capture_output=True, text=True, timeout=40)
-    assert done.returncode == code and text in done.stdout + done.stderr
+def test_arguments_that_are_not_for_ros_are_parsed(arguments, code, text):
+    returned, output = run(*arguments, command=COMMAND[:-1])
+    assert returned == code and text in output
 
 
-@pytest.mark.parametrize('gap_s', [0.0, 0.01])
-def test_an_impatient_second_signal_changes_nothing(clip, ear, gap_s):
-    process = subprocess.Popen(
-        [*COMMAND, '-p', f'source.uri:={clip}', '-p', 'source.loop:=true', *target(ear)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    ear.recv(65535)
-    os.kill(process.pid, signal.SIGINT)
-    time.sleep(gap_s)
-    os.kill(process.pid, signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
-    assert process.returncode == 0, rest
-
-
-def test_a_clip_is_told_frame_by_frame_and_then_the_process_ends(clip, ear, tmp_path):
+def test_a_clip_is_sent_frame_by_frame_and_then_the_process_ends(clip, receiver, tmp_path):
     model = write_model(tmp_path / 'm.onnx', yolo_table([(1, 1, 40, 40, 0.9, 0)], 2))
     code, log = run(
         '-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true', '-p', f'model.id:={model}',
-        *target(ear))
+        *target(receiver))
     assert code == 0, log
     assert f'end of {clip} after 40 frames' in log
-    ear.setblocking(False)
+    receiver.setblocking(False)
     for frame_id in range(40):
-        assert ear.recv(65535).startswith(b'{"frame_id":%d,' % frame_id)
+        assert receiver.recv(65535).startswith(b'{"frame_id":%d,' % frame_id)
     with pytest.raises(BlockingIOError):
-        ear.recv(65535)
+        receiver.recv(65535)
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('uri', ['', 'loop', 'ended'])
-def test_a_signal_ends_it_within_two_seconds_with_exit_code_0(number, uri, clip, ear):
-    source = [] if not uri else ['-p', f'source.uri:={clip}', '-p', (
-        'source.loop:=' + str(uri == 'loop').lower())]
-    process = subprocess.Popen(
-        [*COMMAND, *source, *target(ear)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True)
-    awaited = {'': '-> /udp_infer/detections', 'loop': '-> /udp_infer/detections',
-               'ended': 'idle from here on'}[uri]
-    seen = ''
-    while awaited not in seen:
-        line = process.stdout.readline()
-        assert line, seen
-        seen += line
-    if uri == 'loop':
-        ear.recv(65535)
-    begin_s = time.monotonic()
-    os.kill(process.pid, number)
-    rest, _ = process.communicate(timeout=20)
-    assert process.returncode == 0, rest
-    assert time.monotonic() - begin_s < 2.0
-    assert not re.search('Traceback|ERROR|WARN|left behind', rest), rest
+SIGNALS = pytest.mark.parametrize(
+    'number', [signal.SIGINT, signal.SIGTERM], ids=['SIGINT', 'SIGTERM'])
 
 
-@pytest.mark.parametrize('model, code', [('nanodet_g_416', 0), ('/no/such.onnx', 1)])
-def test_a_model_is_described_without_a_ros_graph(model, code):
+@SIGNALS
+@pytest.mark.parametrize('case, text', [
+    ('topic', '-> /udp_infer/detections, udp '), ('loop', '-> /udp_infer/detections, udp '),
+    ('ended', 'end of source, idle')])
+def test_a_signal_ends_a_running_node_with_exit_code_0(number, case, text, clip, receiver):
+    source = [] if case == 'topic' else [
+        '-p', f'source.uri:={clip}', '-p', f'source.loop:={str(case == "loop").lower()}']
+    process = start(*source, *target(receiver))
+    read_until(process, text)
+    if case == 'loop':
+        receiver.recv(65535)
+    process.send_signal(number)
+    end(process)
+
+
+@pytest.mark.parametrize('gap_s', [0.0, 0.01])
+def test_a_second_signal_changes_nothing(clip, receiver, gap_s):
+    process = start('-p', f'source.uri:={clip}', '-p', 'source.loop:=true', *target(receiver))
+    receiver.recv(65535)
+    process.send_signal(signal.SIGINT)
+    time.sleep(gap_s)
+    process.send_signal(signal.SIGINT)
+    end(process)
+
+
+def wait_for_handlers(process):
+    """Wait until a process handles SIGTERM, which Python does not without being asked to."""
+    status = Path(f'/proc/{process.pid}/status')
+    deadline_s = time.monotonic() + 30.0
+    while True:
+        caught = re.search(r'^SigCgt:\s*(\w+)', status.read_text(), re.MULTILINE)
+        if caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        assert time.monotonic() < deadline_s
+        time.sleep(0.001)
+
+
+@SIGNALS
+def test_a_signal_at_any_moment_of_the_start_ends_the_process_with_exit_code_0(number):
+    """
+    Send signals from 0 to 2 s after the handlers are installed: imports, model, first images.
+
+    Python reaches main() after about 0.1 s; until then, a signal has its default effect.
+    """
+    def end_after(delay_s):
+        process = start()
+        wait_for_handlers(process)
+        time.sleep(delay_s)
+        process.send_signal(number)
+        end(process)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(end_after, np.linspace(0.0, 2.0, 20)))
+
+
+@SIGNALS
+@pytest.mark.parametrize('module', ['rclpy', 'udp_infer_ros.ros.node', 'cv2'])
+def test_a_signal_during_an_import_ends_the_process_with_exit_code_0(number, module):
     done = subprocess.run(
-        [*COMMAND[:-1], '--describe-model', model], capture_output=True, text=True, timeout=40)
-    assert done.returncode == code
-    assert 'Traceback' not in done.stderr
-    assert ('family   yolo' in done.stdout) == (code == 0)
-    assert ("model.id = '/no/such.onnx'" in done.stderr) == (code == 1)
+        [sys.executable, '-c', SIGNAL_AT_IMPORT, str(int(number)), module],
+        capture_output=True, text=True, timeout=40)
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'importing\n', '')
+
+
+SIGNAL_AT_IMPORT = """
+import os, sys
+from udp_infer_ros.ros.main import main
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[2]:
+            print('importing', flush=True)
+            os.kill(os.getpid(), int(sys.argv[1]))
+sys.meta_path.insert(0, Finder())
+sys.exit(main([]))
+"""
+
+
+@SIGNALS
+def test_a_signal_while_a_model_loads_ends_the_process_with_exit_code_0(number):
+    done = subprocess.run(
+        [sys.executable, '-c', ENDLESS_LOADING, str(int(number))],
+        capture_output=True, text=True, timeout=40)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+
+
+ENDLESS_LOADING = """
+import os, sys
+import onnxruntime
+from udp_infer_ros.ros.main import main
+session = onnxruntime.InferenceSession
+def load(*arguments, **keywords):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    while True:
+        session(*arguments, **keywords)
+onnxruntime.InferenceSession = load
+sys.exit(main([]))
+"""
+
+
+@SIGNALS
+@pytest.mark.parametrize('scheme', ['http', 'rtsp'])
+def test_a_signal_while_a_stream_opens_ends_the_process_with_exit_code_0(number, scheme):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        server.settimeout(20.0)
+        process = start('-p', f'source.uri:={scheme}://127.0.0.1:{server.getsockname()[1]}/1')
+        connection, _ = server.accept()
+        with connection:  # The server never responds.
+            process.send_signal(number)
+            end(process)
+
+
+@pytest.mark.parametrize('model, code, text', [
+    ('nanodet_g_416', 0, 'family   yolo'), ('/no/such.onnx', 1, "model.id = '/no/such.onnx'")])
+def test_describe_model_prints_a_description_or_an_error(model, code, text):
+    returned, output = run('--describe-model', model, command=COMMAND[:-1])
+    assert returned == code and text in output
+    assert 'Traceback' not in output

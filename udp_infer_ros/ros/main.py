@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 import os
+import queue
 import signal
 import sys
 import threading
@@ -22,6 +23,8 @@ from typing import Any, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from udp_infer_ros.ros.node import UdpInferNode
+
+SIGNAL_PERIOD_S = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,19 +39,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'udp_infer needs ROS 2 ({error}): source its setup.bash, or run the engine without '
               'ROS as examples/detect_video.py does', file=sys.stderr)
         return 1
-    options = parse(remove_ros_args(words)[1:])
-    if options.describe_model:
-        return describe(options.describe_model)
     try:
-        # The handlers of rclpy shut the context down while the worker still uses it.
-        rclpy.init(args=words, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+        options = parse(remove_ros_args(words)[1:])
+        if not options.describe_model:
+            # The handlers of rclpy shut the context down while the worker still uses it.
+            rclpy.init(args=words, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     except (RuntimeError, ValueError) as error:  # RCLError
         print(f'udp_infer: invalid ROS arguments: {error}', file=sys.stderr)
         return 1
+    if options.describe_model:
+        return describe(options.describe_model)
     try:
-        return run_node()
+        code = run_node()
     finally:
         rclpy.try_shutdown()
+    return leave(code)
+
+
+def leave(code: int) -> int:
+    """Return the exit code, or end the process with it if a thread is left in native code."""
+    if any(thread.daemon for thread in threading.enumerate()):
+        # A model that loads or a driver that hangs: such a thread aborts the process when it
+        # returns to Python while the interpreter is finalized.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def run_node() -> int:
@@ -70,9 +86,20 @@ def run_node() -> int:
             node.finished.put(1)
     try:
         with spinning(node, start):
-            return node.finished.get()
+            return exit_code_of(node)
     finally:
         node.destroy_node()
+
+
+def exit_code_of(node: UdpInferNode) -> int:
+    """Wait until a node is finished; return its exit code."""
+    while True:
+        try:
+            return node.finished.get(timeout=SIGNAL_PERIOD_S)
+        except queue.Empty:
+            # A thread that is just creating another one may receive the signal; that does not
+            # wake the main thread, which alone runs the handlers of Python.
+            continue
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
