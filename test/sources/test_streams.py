@@ -29,11 +29,12 @@ Gst.init(None)
 assert Gst.ElementFactory.find('x264enc')
 if len(sys.argv) == 1:
     sys.exit()
-port, width, height = sys.argv[1:]
+port, width, height, color = sys.argv[1:]
 server = GstRtspServer.RTSPServer(address='127.0.0.1', service=port)
 factory = GstRtspServer.RTSPMediaFactory(shared=True)
 factory.set_launch(
-    f'( videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},'
+    f'( videotestsrc is-live=true pattern=ball '
+    f'foreground-color={color} ! video/x-raw,width={width},height={height},'
     'framerate=20/1 ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 '
     '! rtph264pay name=pay0 pt=96 )')
 server.get_mount_points().add_factory('/camera', factory)
@@ -81,16 +82,19 @@ class Server:
         path = '' if kind in ('tcp', 'udp') else '/camera'
         self.uri = f'{kind}://127.0.0.1:{self.port}{path}'
         self.process = None
+        self.starts = 0
         self.start()
 
     def start(self, width=320, height=240):
-        """Serve, and wait until it listens."""
+        """Serve images that no earlier server has sent, and wait until it listens."""
+        self.starts += 1
         if self.kind == 'rtsp':
-            command = [SYSTEM_PYTHON, '-c', RTSP_SERVER, str(self.port), str(width), str(height)]
+            command = [SYSTEM_PYTHON, '-c', RTSP_SERVER, str(self.port), str(width), str(height),
+                       str(0xFF000000 + 0x303030 * (self.starts % 5 + 1))]
         else:
             command = [
                 FFMPEG, '-loglevel', 'quiet', '-re', '-f', 'lavfi', '-i',
-                f'testsrc=size={width}x{height}:rate=20:decimals=2',
+                f'testsrc=size={width}x{height}:rate=20:decimals=2,hue=h={30 * self.starts}',
                 *(word.format(uri=self.uri) for word in OUTPUTS[self.kind])]
         self.process = subprocess.Popen(command, env=clean_environment())
         if self.kind != 'udp':

@@ -196,6 +196,7 @@ class ReaderThread:
 
         Those arrive at once; one that had to be awaited is new. Return its stamp.
         """
+        self._grab(reader)  # This one was decoded on opening.
         awaited_s = 0.5 * (reader.interval_s or 1.0 / 30.0)
         begin_s = time.monotonic()
         while True:
