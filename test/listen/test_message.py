@@ -8,8 +8,10 @@ import random
 
 from helpers import make_result
 import pytest
-from udp_infer_ros.listen.message import InvalidMessage, MAX_INCOMPLETE, Message, Reassembler
-from udp_infer_ros.listen.senders import MAX_SENDERS, Senders
+from udp_infer_ros.listen.message import (
+    InvalidMessage, MAX_DEPTH, MAX_INCOMPLETE, MAX_INCOMPLETE_BYTES, MAX_NUMBER, MAX_TEXT, Message,
+    Reassembler)
+from udp_infer_ros.listen.senders import MAX_SENDERS, Senders, SHOWN_OBJECTS
 from udp_infer_ros.listen.show import line
 from udp_infer_ros.outputs.payload import encode
 
@@ -73,6 +75,58 @@ def test_impossible_part_numbers_are_refused(part, parts):
         parse(data)
 
 
+def message_with(**udp_infer):
+    """Return a message of the node after changes in its object udp_infer."""
+    content = json.loads(encode(make_result(1))[0])
+    content['udp_infer'].update(udp_infer)
+    return content
+
+
+@pytest.mark.parametrize('number', [MAX_NUMBER + 1, -MAX_NUMBER - 1, 10**4299, 1e300])
+def test_numbers_of_more_than_64_bits_are_refused(number):
+    box = {**BOX, 'tracker_id': number}
+    for content in (
+            message_with(seq=number), {'frame_id': number, 'predictions': []},
+            {'frame_id': 1, 'predictions': [box]}):
+        with pytest.raises(InvalidMessage):
+            parse(content)
+    assert parse(message_with(seq=MAX_NUMBER)).frame.seq == MAX_NUMBER
+
+
+def test_lost_messages_of_a_sender_with_huge_numbers_can_be_printed():
+    assert len(str(sender_after(*[1, MAX_NUMBER] * 1000).lost)) < 30
+
+
+def nested(levels):
+    """Return a message of so many nested lists and objects."""
+    return b'{"frame_id":1,"predictions":[],"x":%s}' % (
+        b'[' * (levels - 1) + b']' * (levels - 1))
+
+
+def test_the_depth_of_a_message_is_limited():
+    assert parse(nested(MAX_DEPTH)).frame.frame_id == 1
+    for levels in (MAX_DEPTH + 1, 500, 980, 30_000):
+        with pytest.raises(InvalidMessage):
+            parse(nested(levels))
+
+
+@pytest.mark.parametrize('label', [
+    '\x7f', '\x80\x85\x9b2J\x9d', '\u202e\u2066\u200f', '\u2028\u2029', '\U000e0001', 'a b',
+    '\u00e9\u4e00\U0001f600', '\n\x1b[2J"\\'])
+def test_the_text_of_a_message_is_one_printable_line_of_the_same_value(label):
+    content = {'frame_id': 1, 'predictions': [{**BOX, 'class': label}], label: [label]}
+    for indent in (None, '\t'):
+        text = parse(json.dumps(content, ensure_ascii=False, indent=indent).encode()).text
+        assert text.isprintable() and json.loads(text) == content
+
+
+def test_long_labels_and_sources_are_cut():
+    content = message_with(source='s' * 10_000)
+    content['predictions'][0]['class'] = 'c' * 10_000
+    frame = parse(content).frame
+    assert (len(frame.source), len(frame.objects[0].label)) == (MAX_TEXT, MAX_TEXT)
+
+
 def test_ten_thousand_damaged_datagrams_do_no_harm():
     rng = random.Random(5)
     whole = encode(make_result(5))[0]
@@ -122,6 +176,46 @@ def test_the_number_of_incomplete_frames_is_bounded():
         first = parse(encode(make_result(100, seq=seq), max_bytes=1400)[0])
         expired += len(reassembler.add(first))
     assert expired == 1000 - MAX_INCOMPLETE
+
+
+def test_the_size_of_incomplete_frames_is_bounded():
+    reassembler = Reassembler()
+    text = 'x' * 59_000
+    sent = held = incomplete = 0
+    for i in range(300):
+        message = parse({**message_with(seq=1 + i // 50, part=i % 50, parts=4096), 'x': text})
+        sent += message.size
+        frames = reassembler.add(message)
+        incomplete += sum(not frame.complete for frame in frames)
+        held += 1 - sum(len(frame.objects) for frame in frames)
+        assert held * message.size <= MAX_INCOMPLETE_BYTES
+    assert sent > 4 * MAX_INCOMPLETE_BYTES
+    # No part is lost: each had one object.
+    assert sum(len(frame.objects) for frame in reassembler.flush()) == held
+    assert incomplete >= 4
+
+
+def test_a_part_that_arrives_twice_is_counted_once():
+    reassembler = Reassembler()
+    parts = [parse(data) for data in encode(make_result(100), max_bytes=1400)]
+    for _ in range(3 * MAX_INCOMPLETE_BYTES // parts[0].size):
+        assert reassembler.add(parts[0]) == []
+    frame, = [frame for part in parts[1:] for frame in reassembler.add(part)]
+    assert frame.complete and len(frame.objects) == 100
+
+
+def test_incomplete_frames_are_counted_for_their_sender():
+    senders, reassembler = Senders(), Reassembler()
+    for seq in (1, 2):
+        reassembler.add(parse(encode(make_result(100, seq=seq), max_bytes=1400)[0]))
+    for frame in reassembler.flush():
+        sender = senders.add(frame)
+    assert (sender.frames, sender.incomplete) == (2, 2)
+
+
+def test_only_the_first_objects_of_the_last_frame_are_kept():
+    sender = Senders().add(parse(encode(make_result(100))[0]).frame)
+    assert (len(sender.last.objects), sender.last_objects) == (SHOWN_OBJECTS, 100)
 
 
 def sender_after(*numbers):

@@ -11,7 +11,7 @@ from udp_infer_ros.outputs.payload import encode
 
 pytest.importorskip('jsonschema')
 
-from udp_infer_ros.listen.schema import MAX_TEXT, MessageValidator  # noqa: E402, I100
+from udp_infer_ros.listen.schema import MAX_ERRORS, MAX_TEXT, MessageValidator  # noqa: E402, I100
 
 BOX = {
     'x': 1.0, 'y': 2.0, 'width': 3.0, 'height': 4.0, 'confidence': 0.5, 'class': 'a',
@@ -72,6 +72,22 @@ def test_the_text_of_an_error_is_short_however_large_the_message_is(value):
     error, = errors({'image': value})
     assert error.endswith("is not of type 'object'")
     assert len(error) < MAX_TEXT + 50
+
+
+def test_the_path_of_an_error_is_short_however_long_a_key_is():
+    content = json.loads(encode(make_result(0))[0])
+    content['udp_infer']['dropped'] = {'k' * 50_000: -1}
+    error, = MessageValidator().iter_errors(content)
+    assert len(error) < 2 * MAX_TEXT + 50
+
+
+def test_the_number_of_errors_is_limited():
+    assert len(errors({'predictions': [{}] * 10_000})) == MAX_ERRORS
+
+
+@pytest.mark.parametrize('key, errors_expected', [('time', 0), ('frame_id', 0), ('image', 1)])
+def test_an_integer_of_any_size_is_a_number(key, errors_expected):
+    assert len(errors({key: 10**4000})) == errors_expected
 
 
 def test_a_deeply_nested_message_is_an_error_and_not_an_exception():
