@@ -113,6 +113,20 @@ def test_an_integer_is_accepted_for_a_float_and_an_unknown_name_gives_a_warning(
     assert 'speling.mistake is not a parameter; did you mean' in log
 
 
+@pytest.mark.parametrize('name, warns', [
+    ('other_node', True), ('/ns/udp_infer', True), ('/**', False), ('udp_infer', False),
+    ('/*', False)])
+def test_a_parameter_file_for_another_node_gives_a_warning(clip, tmp_path, name, warns):
+    config = tmp_path / 'own.yaml'
+    config.write_text(f'{name}:\n  ros__parameters: {{track: {{lost_s: 2.0}}}}\n')
+    code, log = run(
+        '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
+        'source.exit_at_end:=true')
+    assert code == 0
+    text = f'--params-file {config}: has no parameters for /udp_infer; name this node in it'
+    assert (text in log) == warns
+
+
 def test_an_empty_list_of_targets_turns_udp_off(clip, tmp_path):
     config = tmp_path / 'own.yaml'
     config.write_text('/**:\n  ros__parameters:\n    udp: {targets: []}\n')

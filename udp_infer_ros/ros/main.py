@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.describe_model:
         return describe(options.describe_model)
     try:
-        code = run_node()
+        code = run_node(words)
     finally:
         rclpy.try_shutdown()
     return leave(code)
@@ -67,17 +67,24 @@ def leave(code: int) -> int:
     return code
 
 
-def run_node() -> int:
-    """Run one node; return the exit code."""
+def run_node(words: Sequence[str]) -> int:
+    """
+    Run one node; return the exit code.
+
+    :param words: the command line.
+    """
     from rclpy.exceptions import ParameterException
     from rclpy.logging import get_logger
     from udp_infer_ros.errors import UdpInferError
     from udp_infer_ros.ros.node import UdpInferNode
+    from udp_infer_ros.ros.params import unmatched_files
     try:
         node = UdpInferNode()
     except (UdpInferError, ParameterException) as error:
         get_logger('udp_infer').error(str(error))
         return 1
+    for text in unmatched_files(words, node.get_fully_qualified_name()):
+        node.get_logger().warning(text)
     # From here on signals only set a flag: an exception could be raised while a lock is held.
     on_signal(lambda: node.finished.put(0))
 

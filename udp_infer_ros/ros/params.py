@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -14,6 +16,7 @@ from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.redact import redacted as without_secrets
 from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Settings, suggestion, Value
+import yaml
 
 INT64_MAX = 2**63 - 1
 OTHER_PREFIXES = ('qos_overrides.', 'diagnostic_updater.')
@@ -59,6 +62,34 @@ def unknown(given: Iterable[str]) -> list[str]:
         f'{name} is not a parameter; {suggestion(name)}' for name in given
         if name not in PARAMETERS and name not in OTHER_NAMES
         and not name.startswith(OTHER_PREFIXES)]
+
+
+def unmatched_files(words: Sequence[str], node_name: str) -> list[str]:
+    """
+    Return a sentence for each parameter file that has no parameters for a node.
+
+    rclpy ignores such a file silently.
+
+    :param words: the command line.
+    :param node_name: fully qualified.
+    """
+    return [
+        f'--params-file {path}: has no parameters for {node_name}; name this node in it, or /**'
+        for flag, path in zip(words, words[1:]) if flag == '--params-file' and not any(
+            fnmatch(node_name, name) for name in _node_names(_read_yaml(path)))]
+
+
+def _read_yaml(path: str) -> object:
+    return yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+
+
+def _node_names(tree: object, name: str = '') -> Iterator[str]:
+    """Return the names, or patterns with `*`, of the nodes in the content of a parameter file."""
+    for key, value in (tree.items() if isinstance(tree, dict) else ()):
+        if key == 'ros__parameters':
+            yield name
+        else:
+            yield from _node_names(value, f'{name}/{str(key).strip("/")}')
 
 
 def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Settings:
