@@ -303,6 +303,20 @@ def test_after_shutdown_the_node_cannot_be_configured(make_bench):
     assert not threads('udp_infer worker')
 
 
+def test_a_second_node_of_the_same_name_gives_one_warning(make_bench, capfd):
+    bench = make_bench(start=False)
+    other = UdpInferNode(context=bench.context)
+    text, errors = 'another node is named /udp_infer too', []
+
+    def warned():
+        errors.append(capfd.readouterr().err)
+        return any(text in error for error in errors)
+    bench.wait_until(warned)
+    other.destroy_node()
+    errors.append(capfd.readouterr().err)
+    assert ''.join(errors).count(text) == 1
+
+
 def test_two_nodes_in_one_process_log_each_line_once(make_bench, tmp_path, capfd):
     clip = write_clip(tmp_path / 'clip.avi', frames=3, fps=20.0, step=5)
     bench = make_bench(start=False, source__uri=str(clip))

@@ -342,6 +342,11 @@ class UdpInferNode(LifecycleNode):
         if self._active:
             state = 'disabled' if not self._enabled else 'idle' if self._idle else 'active'
         self._diagnostics.publish(state, self._engine.health() if self._engine else None)
+        name = (self.get_name(), self.get_namespace())
+        if self.get_node_names_and_namespaces().count(name) > 1:
+            self.get_logger().warning(
+                f'another node is named {self.get_fully_qualified_name()} too, so requests may '
+                'reach either; rename one of them: --ros-args -r __node:=NAME', once=True)
 
 
 def _goal(transition: Transition) -> str:
