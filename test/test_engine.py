@@ -495,8 +495,9 @@ def test_close_releases_threads_and_files(settings, receiver, tmp_path):
     def counts():
         gc.collect()
         return len(os.listdir('/proc/self/task')), len(os.listdir('/proc/self/fd'))
+    names = {thread.name for thread in threading.enumerate()}
     run_once()  # Libraries start threads of their own at first use.
-    wait_until(lambda: threading.active_count() == 1)
+    wait_until(lambda: {thread.name for thread in threading.enumerate()} <= names)
     before = counts()
     for _ in range(3):
         run_once()
