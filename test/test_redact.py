@@ -28,6 +28,7 @@ CAMERAS = [
      'rtsp://cam:554/user=me_password=***'),
     ('rtsps://10.0.0.1:7441/kCWNFtVDUhoCFnOC?enableSrtp', 'rtsps://10.0.0.1:7441/***?enableSrtp'),
     ('http://cam/4ad2b6a1f3c94c7d8e01/mjpeg/front', 'http://cam/***/mjpeg/front'),
+    ('http://cam?hash=4ad2b6a1f3c94c7d8e01', 'http://cam?hash=***'),
     ('rtmp://cam/live/123e4567-e89b-12d3-a456-426614174000', 'rtmp://cam/live/***'),
 ]
 PIPELINES = [

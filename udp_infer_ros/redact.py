@@ -16,7 +16,7 @@ _SECRET = re.compile(
     r'((?:pas|pwd|pw|token|secret|key|auth|sig|cred|jwt|session)[\w.-]{0,40}\s{0,4}=\s{0,4})'
     r'(?:"[^"]*"|\x27[^\x27]*\x27|[^&#;\s]*)', re.IGNORECASE)
 _AUTHORIZATION = re.compile(r'\b(Bearer|Basic)\s{1,4}[\w+/=.~-]{8,}', re.IGNORECASE)
-_AFTER_HOST = re.compile(rf'(\b{_NETWORK}:/+[^/\s]*)(\S+)', re.IGNORECASE)
+_AFTER_HOST = re.compile(rf'(\b{_NETWORK}:/+[^/?\s]*)(\S+)', re.IGNORECASE)
 _SEGMENT = re.compile(r'[^/?&#;=]+')
 _RUN = re.compile(r'[A-Za-z0-9]{16,}')
 _UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', re.IGNORECASE)
