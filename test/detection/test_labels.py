@@ -36,6 +36,10 @@ def test_class_names_can_be_listed_in_the_parameter():
     ('a.json', '{', 'cannot be read: '),
     ('a.yaml', 'nc: 3', 'must contain class names'),
     ('a.yaml', '!!python/object/apply:os.system [false]', 'cannot be read: '),
+    ('a.json', '[' * 100_000, 'cannot be read: '),
+    ('a.yaml', '[' * 3000, 'cannot be read: '),
+    ('a.txt', 'x' * 4_000_001, 'cannot be read: larger than 4000000 bytes; '),
+    ('a.yaml', 'a: &a [x, x]\nb: &b [*a, *a]\nnames: [*a, *b]', 'must contain class names'),
 ])
 def test_a_file_without_class_names_is_refused(tmp_path, name, text, rule):
     path = tmp_path / name
@@ -44,6 +48,14 @@ def test_a_file_without_class_names_is_refused(tmp_path, name, text, rule):
     with pytest.raises(ModelError) as caught:
         configured_labels([str(path)])
     assert str(caught.value).startswith(f'model.labels = {str(path)!r}: {rule}')
+    assert '\n' not in str(caught.value) and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize('path', [
+    '~nosuchuser/a.txt', '/dev/null/a.txt', 'a\0.txt', 'x' * 300 + '.txt'])
+def test_an_impossible_path_is_refused(path):
+    with pytest.raises(ModelError, match='^model.labels = .*: cannot be read: '):
+        configured_labels([path])
 
 
 @pytest.mark.parametrize('configured, in_file, count, has_background, expected', [
@@ -61,6 +73,25 @@ def test_every_class_gets_a_name(configured, in_file, count, has_background, exp
     assert label_classes(
         'm', configured=configured, in_file=in_file, class_count=count,
         has_background=has_background) == expected
+
+
+@pytest.mark.parametrize('arguments', [{'configured': (), 'in_file': None}, {
+    'configured': None, 'in_file': ()}])
+def test_class_names_are_made_printable(arguments):
+    names = ('stop\nsign', '\x1b[31mred', '\u202etac', '\ud800', 'x' * 1000, ' \n', 'v\u00e9lo')
+    labels = label_classes(
+        'm', class_count=7, has_background=False,
+        **{key: names if value is None else value for key, value in arguments.items()})
+    assert labels == (
+        'stop sign', '\ufffd[31mred', '\ufffdtac', '\ufffd', 'x' * 99 + '\u2026', 'class_5',
+        'v\u00e9lo')
+
+
+@pytest.mark.parametrize('count, names', [(65_536, ()), (None, ('x',) * 65_536)])
+def test_more_classes_than_messages_can_number_are_refused(count, names):
+    with pytest.raises(ModelError, match="^model.id = 'm': must have at most 65535 classes"):
+        label_classes(
+            'm', configured=(), in_file=names, class_count=count, has_background=False)
 
 
 @pytest.mark.parametrize('configured, in_file, text', [

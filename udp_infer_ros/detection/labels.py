@@ -9,10 +9,13 @@ from collections.abc import Sequence
 import json
 from pathlib import Path
 
-from udp_infer_ros.detection.model_file import names_in_order
+from udp_infer_ros.detection.model_file import MAX_CLASSES, names_in_order
+from udp_infer_ros.detection.text import printable
 from udp_infer_ros.errors import ModelError
 import yaml
 
+MAX_FILE_BYTES = 4_000_000
+MAX_ERROR_CHARACTERS = 200
 SUFFIXES = ('.txt', '.names', '.yaml', '.yml', '.json')
 COCO_SLOTS = 91
 """Numbers of the COCO categories, 0 to 90, some of them unused."""
@@ -28,16 +31,17 @@ def configured_labels(values: Sequence[str]) -> tuple[str, ...]:
     """
     if len(values) != 1 or Path(values[0]).suffix not in SUFFIXES:
         return tuple(values)
-    path = Path(values[0]).expanduser()
     try:
-        names = _read(path)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        names = _read(Path(values[0]).expanduser())
+    # RuntimeError: no such user, or too many levels.
+    except (OSError, ValueError, RuntimeError, yaml.YAMLError) as error:
         raise ModelError(
-            'model.labels', str(path), f'cannot be read: {error}',
+            'model.labels', values[0],
+            f'cannot be read: {printable(str(error), MAX_ERROR_CHARACTERS)}',
             'give the path of a file with class names, or the names') from error
     if not names:
         raise ModelError(
-            'model.labels', str(path), 'must contain class names',
+            'model.labels', values[0], 'must contain class names',
             'write one per line, or a list or dict of them, at the top or under names')
     return names
 
@@ -54,11 +58,16 @@ def label_classes(
     :param in_file: names from the metadata of the file.
     :param class_count: number of classes of the network; None if its outputs do not contain it.
     :param has_background: whether the last class may be the background.
-    :return: one name per class, `class_<index>` if there are no names; empty if the number of
-        classes is unknown as well.
-    :raises ModelError: if there are not as many names as classes.
+    :return: one printable name per class, `class_<index>` if there are no names; empty if the
+        number of classes is unknown as well.
+    :raises ModelError: if there are not as many names as classes, or too many.
     """
-    labels = tuple(configured) or tuple(in_file)
+    labels = tuple(
+        printable(label) or f'class_{i}' for i, label in enumerate(configured or in_file))
+    if max(class_count or 0, len(labels)) > MAX_CLASSES:
+        raise ModelError(
+            'model.id', name, f'must have at most {MAX_CLASSES} classes, which is the limit of '
+            'vision_msgs', 'use a model with fewer classes')
     if class_count is None:
         return labels
     allowed = {class_count, class_count - 1} if has_background else {class_count}
@@ -76,6 +85,10 @@ def label_classes(
 
 
 def _read(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        raise FileNotFoundError('no such file')
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ValueError(f'larger than {MAX_FILE_BYTES} bytes')
     text = path.read_text(encoding='utf-8')
     if path.suffix in ('.txt', '.names'):
         return tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -9,22 +9,32 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import json
+import re
 from typing import Any
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from udp_infer_ros.detection.types import InputSize, TensorInfo
+from udp_infer_ros.detection.text import printable
+from udp_infer_ros.detection.types import InputSize, Outputs, TensorInfo
 from udp_infer_ros.errors import ModelError
 
 MAX_METADATA_CHARACTERS = 1_000_000
 MAX_CLASSES = 65_535
 """`vision_msgs/VisionClass.class_id` is a uint16, and its last value means 'unlabeled'."""
 MAX_INPUT_PX = 8192
+MAX_INPUTS_CHARACTERS = 300
 DEFAULT_INPUT_PX = 640
 DTYPES = {
     'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8,
     'tensor(int64)': np.int64, 'tensor(int32)': np.int32, 'tensor(double)': np.float64}
 IMAGE_DTYPES = ('tensor(float)', 'tensor(float16)', 'tensor(uint8)')
+CLOSING = {'{': '}', '[': ']', '(': ')'}
+# No alternative can match what another one matches, so that the time is linear.
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*){0,1000}"|\x27[^\x27\\]*(?:\\.[^\x27\\]*){0,1000}\x27'
+_ENTRY = re.compile(
+    rf'\s*(?:(?P<key>{_STRING}|\w+)\s*:\s*)?(?P<name>{_STRING}|[\w.+-]+)\s*(?:,|$)', re.DOTALL)
+_SIZE = re.compile(r'[\[(]?([0-9]{1,5})(?:, {0,4}([0-9]{1,5}))?[\])]?')
 
 
 SIZE_INPUTS: Mapping[str, Callable[[InputSize, TensorInfo], object]] = {
@@ -32,8 +42,7 @@ SIZE_INPUTS: Mapping[str, Callable[[InputSize, TensorInfo], object]] = {
     'orig_target_sizes': lambda size, tensor: [[size.width, size.height]],
     'im_shape': lambda size, tensor: [[size.height, size.width]],
     'scale_factor': lambda size, tensor: [[1, 1]],
-    'pixel_mask': lambda size, tensor: np.ones(
-        (1, tensor.shape[1] or size.height, tensor.shape[2] or size.width)),
+    'pixel_mask': lambda size, tensor: np.ones(_mask_shape(size, tensor), dtype=np.uint8),
 }
 """The values of the inputs that a network may have besides the image."""
 
@@ -80,31 +89,52 @@ class ModelFile:
         """
         images = [tensor for tensor in self.inputs if tensor.name not in SIZE_INPUTS]
         if len(images) != 1 or len(images[0].shape) not in (3, 4):
-            raise self._input_error('must have one input for an image')
+            raise self._input_error(
+                'must have one input for an image', 'export the model for images')
         image = images[0]
         batched = len(image.shape) == 4
         shape = image.shape[1:] if batched else image.shape
         channels_last = shape[2] == 3 and shape[0] != 3
         if batched and image.shape[0] not in (1, None) or (
                 3 not in (shape[0], shape[2]) and not (shape[0] is None and not channels_last)):
-            raise self._input_error('must have an input of shape (1, 3, height, width)')
+            raise self._input_error(
+                'must have an input of shape (1, 3, height, width)',
+                'export the model for color images, with batch 1')
         if image.dtype not in IMAGE_DTYPES:
-            raise self._input_error('must have an input of ' + ', '.join(IMAGE_DTYPES))
+            raise self._input_error(
+                'must have an input of ' + ', '.join(IMAGE_DTYPES),
+                'export the model with one of these types; its weights may have another one')
         height, width = shape[:2] if channels_last else shape[1:]
         declared = self._declared_size()
         size = InputSize(
             width=width or declared.width, height=height or declared.height)
         if not (0 < size.width <= MAX_INPUT_PX and 0 < size.height <= MAX_INPUT_PX):
-            raise self._input_error(f'must have an input of 1 to {MAX_INPUT_PX} pixels a side')
+            raise self._input_error(
+                f'must have an input of 1 to {MAX_INPUT_PX} pixels a side, and not '
+                f'{size.width} x {size.height}',
+                'export the model with another size; of a dynamic input, the metadata imgsz is '
+                'the size')
         return ImageInput(
             name=image.name, size=size, dtype=np.dtype(DTYPES[image.dtype]),
             channels_last=channels_last, batched=batched)
 
+    def require_numbers(self, outputs: Outputs) -> None:
+        """
+        Check the types of the outputs.
+
+        :raises ModelError: if one is a sequence, a map or text.
+        """
+        for name, output in outputs.items():
+            if not (isinstance(output, np.ndarray) and output.dtype.kind in 'biuf'):
+                raise ModelError(
+                    'model.id', self.name,
+                    f'must have tensors of numbers as outputs, but {printable(name)!r} is not one',
+                    'use a detection model')
+
     def size_inputs(self, size: InputSize) -> dict[str, NDArray[Any]]:
         """Return the values of the inputs that describe the size of the image."""
         return {
-            tensor.name: np.array(
-                SIZE_INPUTS[tensor.name](size, tensor), dtype=DTYPES[tensor.dtype])
+            tensor.name: self._size_input(size, tensor)
             for tensor in self.inputs if tensor.name in SIZE_INPUTS}
 
     def labels(self) -> tuple[str, ...]:
@@ -113,21 +143,29 @@ class ModelFile:
 
         The metadata is a Python or JSON literal, a dict by index or a list.
         """
-        return names_in_order(_literal(self.metadata.get('names', '')))
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of Python, for unknown escape sequences
+            return names_in_order(_parse_names(self.metadata.get('names', '')))
 
     def _declared_size(self) -> InputSize:
-        declared = _literal(self.metadata.get('imgsz', ''))
-        if isinstance(declared, int):
-            declared = [declared, declared]
-        if isinstance(declared, list) and len(declared) == 2 and all(
-                isinstance(size, int) for size in declared):
-            return InputSize(width=declared[1], height=declared[0])
-        return InputSize(width=DEFAULT_INPUT_PX, height=DEFAULT_INPUT_PX)
+        declared = _SIZE.fullmatch(self.metadata.get('imgsz', ''))
+        if declared is None:
+            return InputSize(width=DEFAULT_INPUT_PX, height=DEFAULT_INPUT_PX)
+        return InputSize(width=int(declared[2] or declared[1]), height=int(declared[1]))
 
-    def _input_error(self, rule: str) -> ModelError:
-        return ModelError(
-            'model.id', self.name, f'{rule}, but has {", ".join(map(str, self.inputs))}',
-            'export the model for images, with batch 1')
+    def _size_input(self, size: InputSize, tensor: TensorInfo) -> NDArray[Any]:
+        value = np.asarray(SIZE_INPUTS[tensor.name](size, tensor))
+        if tensor.dtype not in DTYPES or len(tensor.shape) != value.ndim or any(
+                declared not in (None, length)
+                for declared, length in zip(tensor.shape, value.shape)):
+            raise self._input_error(
+                f'must have an input {tensor.name} of shape {value.shape}',
+                'export the model for one image')
+        return value.astype(DTYPES[tensor.dtype])
+
+    def _input_error(self, rule: str, remedy: str) -> ModelError:
+        inputs = printable(', '.join(map(str, self.inputs)), MAX_INPUTS_CHARACTERS)
+        return ModelError('model.id', self.name, f'{rule}, but has {inputs}', remedy)
 
 
 def names_in_order(names: object) -> tuple[str, ...]:
@@ -135,13 +173,15 @@ def names_in_order(names: object) -> tuple[str, ...]:
     Sort class names by class index.
 
     :param names: a list, or a dict by index; gaps get `class_<index>`.
-    :return: the names; empty if the value is neither.
+    :return: the names; empty if the value is neither, or a name is a list or a dict.
     """
     if isinstance(names, (list, tuple)):
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not names:
         return ()
-    by_index = {int(key): str(name) for key, name in names.items() if _is_index(key)}
+    by_index = {
+        int(key): str(name) for key, name in names.items()
+        if _is_index(key) and not isinstance(name, (dict, list, set, tuple))}
     if len(by_index) != len(names) or max(by_index) >= MAX_CLASSES:
         return ()
     return tuple(by_index.get(i, f'class_{i}') for i in range(max(by_index) + 1))
@@ -152,13 +192,47 @@ def _is_index(key: object) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 5
 
 
-def _literal(text: str) -> Any:
-    """Parse a Python or JSON literal in untrusted text; return None if it is neither."""
-    if not text or len(text) > MAX_METADATA_CHARACTERS:
-        return None
-    for read in (ast.literal_eval, json.loads):
+def _parse_names(text: str) -> dict[str, str]:
+    """
+    Parse a list of names, or a dict by index, as Python or JSON writes it.
+
+    Not with `ast.literal_eval`, which takes seconds and hundreds of megabytes for some texts of
+    this size.
+
+    :param text: untrusted.
+    :return: the names by the text of the index; empty if it is anything else.
+    """
+    text = text.strip() if len(text) <= MAX_METADATA_CHARACTERS else ''
+    if len(text) < 2 or CLOSING.get(text[0]) != text[-1]:
+        return {}
+    names: dict[str, str] = {}
+    position, end = 1, len(text[:-1].rstrip())
+    while position < end:
+        entry = _ENTRY.match(text, position, end)
+        if entry is None or (entry['key'] is None) == (text[0] == '{') or (
+                len(names) == MAX_CLASSES):
+            return {}
+        key = str(len(names)) if entry['key'] is None else entry['key'].strip('"\'')
+        names[key] = _unquoted(entry['name'])
+        position = entry.end()
+    return names
+
+
+def _unquoted(token: str) -> str:
+    """Return the text of a Python or JSON string, or of a number."""
+    if token[0] not in '"\'':
+        return token
+    if '\\' not in token:
+        return token[1:-1]
+    for read in (json.loads, ast.literal_eval) if token[0] == '"' else (ast.literal_eval,):
         try:
-            return read(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return str(read(token))
+        except (ValueError, SyntaxError):
             continue
-    return None
+    return token[1:-1]
+
+
+def _mask_shape(size: InputSize, tensor: TensorInfo) -> tuple[int, int, int]:
+    """Return the declared shape of a mask, if it is not larger than the image."""
+    height, width = (*tensor.shape[1:], None, None)[:2]
+    return 1, min(height or size.height, size.height), min(width or size.width, size.width)
