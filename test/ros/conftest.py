@@ -25,9 +25,9 @@ def make_bench(model):
     benches = []
 
     def make(start=True, **values):
-        given = {'model.id': model, 'model.threads': 1}
-        given.update({name.replace('__', '.'): value for name, value in values.items()})
-        benches.append(Bench(given, start=start))
+        parameters = {'model.id': model, 'model.threads': 1}
+        parameters.update({name.replace('__', '.'): value for name, value in values.items()})
+        benches.append(Bench(parameters, start=start))
         return benches[-1]
     yield make
     for bench in benches:

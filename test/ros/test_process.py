@@ -102,7 +102,7 @@ def test_the_shipped_yaml_file_is_accepted(clip):
 
 
 def test_an_integer_is_accepted_for_a_float_and_an_unknown_name_gives_a_warning(clip, tmp_path):
-    config = tmp_path / 'own.yaml'
+    config = tmp_path / 'params.yaml'
     config.write_text(
         '/**:\n  ros__parameters:\n    detect: {confidence: 1}\n    track: {lost_s: 2}\n'
         '    speling: {mistake: 1}\n')
@@ -117,7 +117,7 @@ def test_an_integer_is_accepted_for_a_float_and_an_unknown_name_gives_a_warning(
     ('other_node', True), ('/ns/udp_infer', True), ('/**', False), ('udp_infer', False),
     ('/*', False)])
 def test_a_parameter_file_for_another_node_gives_a_warning(clip, tmp_path, name, warns):
-    config = tmp_path / 'own.yaml'
+    config = tmp_path / 'params.yaml'
     config.write_text(f'{name}:\n  ros__parameters: {{track: {{lost_s: 2.0}}}}\n')
     code, log = run(
         '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
@@ -128,7 +128,7 @@ def test_a_parameter_file_for_another_node_gives_a_warning(clip, tmp_path, name,
 
 
 def test_an_empty_list_of_targets_turns_udp_off(clip, tmp_path):
-    config = tmp_path / 'own.yaml'
+    config = tmp_path / 'params.yaml'
     config.write_text('/**:\n  ros__parameters:\n    udp: {targets: []}\n')
     code, log = run(
         '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
@@ -189,7 +189,7 @@ def test_a_second_signal_changes_nothing(clip, receiver, gap_s):
 
 
 def wait_for_handlers(process):
-    """Wait until a process handles SIGTERM, which Python does not without being asked to."""
+    """Wait until a process has a handler of SIGTERM; Python by itself installs none."""
     status = Path(f'/proc/{process.pid}/status')
     deadline_s = time.monotonic() + 30.0
     while True:

@@ -43,20 +43,20 @@ class Model:
         return after is not None
 
 
-def step(dice, bench, expected):
+def step(rng, bench, expected):
     """Make one random request and compare the response with the model."""
-    choice = dice.random()
+    choice = rng.random()
     if choice < 0.5:
-        label = dice.choice(['configure', 'activate', 'deactivate', 'cleanup'])
+        label = rng.choice(['configure', 'activate', 'deactivate', 'cleanup'])
         assert bench.transition(label) == expected.transition(label), (expected.state, label)
     elif choice < 0.75:
-        data = dice.random() < 0.6
+        data = rng.random() < 0.6
         response = bench.call(SetBool, 'enable', data=data)
         assert response.success
         assert response.message.startswith('already') == (data == expected.enabled)
         expected.enabled = data
     elif choice < 0.9:
-        value = dice.choice([0.3, 0.5, 0.7, 7.0])
+        value = rng.choice([0.3, 0.5, 0.7, 7.0])
         assert bench.set_parameters(detect__confidence=value).successful == (value < 1.0)
         expected.confidence = value if value < 1.0 else expected.confidence
     elif choice < 0.95:
@@ -77,7 +77,7 @@ def count_threads(name):
 @pytest.mark.parametrize('uri', ['', 'clip'])
 def test_every_response_is_what_the_state_allows(make_bench, tmp_path, uri):
     count = int(os.environ.get('UDP_INFER_OPERATIONS', '1000'))
-    dice = random.Random(2026)
+    rng = random.Random(2026)
     values = {}
     if uri:
         clip = write_clip(tmp_path / 'clip.avi', frames=40, fps=20.0, step=5)
@@ -85,7 +85,7 @@ def test_every_response_is_what_the_state_allows(make_bench, tmp_path, uri):
     bench = make_bench(start=False, **values)
     expected, baseline = Model(), None
     for i in range(count):
-        step(dice, bench, expected)
+        step(rng, bench, expected)
         assert count_threads('udp_infer worker') == expected.running, i
         assert bench.node.settings.detect.confidence == expected.confidence
         if i % 50 == 0:
@@ -95,7 +95,7 @@ def test_every_response_is_what_the_state_allows(make_bench, tmp_path, uri):
             bench.transition('deactivate'), bench.transition('cleanup')
             expected.state = 'unconfigured'
             baseline = resources()
-        time.sleep(dice.choice([0.0, 0.0, 0.001, 0.01]))
+        time.sleep(rng.choice([0.0, 0.0, 0.001, 0.01]))
     bench.transition('deactivate'), bench.transition('cleanup')
     bench.wait_until(lambda: resources() <= baseline, because='threads and descriptors')
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The vision_msgs of this environment are the released package's, to the wire."""
+"""The vision_msgs of this environment have the type hashes of the released package."""
 
 import pytest
 import rclpy
@@ -9,7 +9,7 @@ from rclpy.node import Node
 import vision_msgs.msg
 
 # RIHS01: a hash over names, types and order of all fields, which ROS 2 compares at run time.
-# Those of the released vision_msgs 4.1.
+# The hashes are those of vision_msgs 4.1.
 HASHES = {
     'BoundingBox2D':
         '008eacbb0cf8f26e83795547bed013eec3675485ef386ec056d80eaaf1c1ce2f',
@@ -48,7 +48,7 @@ HASHES = {
 
 @pytest.fixture(scope='module')
 def node():
-    """Yield a node in a context of its own."""
+    """Yield a node with its own context."""
     context = rclpy.Context()
     rclpy.init(context=context)
     node = Node('test_vision_msgs', context=context, enable_rosout=False,
