@@ -3,7 +3,6 @@
 
 """Generators of hostile input, and the decorator of the property tests."""
 
-import json
 import os
 
 from hypothesis import given, settings, strategies as st
@@ -36,25 +35,13 @@ def any_text(max_size=60):
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), any_text(20),
-    st.sampled_from((2**63, -2**64, 10**400, 10**4400, 1e308, '', '0', '-1', 'NaN')))
+    st.sampled_from((2**63, -2**64, 10**400, -10**4299, 1e308, '', '0', '-1', 'NaN')))
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
         st.lists(inner, max_size=4), st.dictionaries(any_text(6), inner, max_size=4)),
     max_leaves=8)
 """What YAML or JSON can contain."""
-
-
-def as_json(value):
-    """Write a value as JSON, with the integers that Python refuses to write."""
-    if isinstance(value, dict):
-        return '{' + ','.join(
-            f'{json.dumps(key)}:{as_json(item)}' for key, item in value.items()) + '}'
-    if isinstance(value, (list, tuple)):
-        return '[' + ','.join(map(as_json, value)) + ']'
-    if isinstance(value, int) and abs(value) >= 10**4300:
-        return '1' + '0' * 4400
-    return json.dumps(value, ensure_ascii=False)
 
 
 @st.composite
