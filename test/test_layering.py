@@ -17,7 +17,7 @@ GROUND = {
 """What every part may import."""
 MAY_IMPORT = {
     'boxes': set(),
-    'errors': set(),
+    'errors': {'redact'},
     'health': set(),
     'log': set(),
     'model_info': set(),

@@ -1,42 +1,44 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Errors in one form, `<name> = <value>: <rule>; <what to do>`, and why frames are dropped."""
+"""Errors with texts of the form `<name> = <value>: <rule>; <what to do>`, and drop causes."""
 
 from __future__ import annotations
 
 from enum import Enum
 
+from udp_infer_ros.redact import redacted
+
 
 class Drop(str, Enum):
-    """Why an offered frame was not processed."""
+    """The cause for which an offered frame was dropped."""
 
     REPLACED = 'replaced'
-    """A newer frame arrived before the worker was free."""
+    """A newer frame arrived before the worker took this one."""
     MAX_FPS = 'max_fps'
-    """The source delivers more than `source.max_fps`."""
+    """The frame rate of the source exceeds `source.max_fps`."""
     STALE = 'stale'
     """The frame was older than `source.max_age_s` when the worker took it."""
     BAD_MESSAGE = 'bad_message'
-    """The image message contradicts itself or has an unknown encoding."""
+    """The image message is inconsistent or has an unknown encoding."""
     DECODE_ERROR = 'decode_error'
     """The compressed image or video packet could not be decoded."""
     INFERENCE_ERROR = 'inference_error'
-    """The model raised an error."""
+    """The model, its postprocessing or the tracker raised an error."""
 
 
 class UdpInferError(Exception):
     """
-    Base class of the errors that this package raises on purpose.
+    Base class of the errors that this package reports to its users.
 
     :param name: the parameter or field that is wrong, e.g. `detect.confidence`.
-    :param value: the value found there.
-    :param rule: what a valid value looks like, e.g. `must be from 0 to 1`.
-    :param remedy: what the user can do about it, if the rule does not say so already.
+    :param value: the invalid value.
+    :param rule: which values are valid, e.g. `must be from 0 to 1`.
+    :param remedy: how to correct it; empty if the rule is sufficient.
     """
 
     def __init__(self, name: str, value: object, rule: str, remedy: str = '') -> None:
-        text = f'{name} = {value!r}: {rule}'
+        text = f'{name} = {redacted(repr(value))}: {rule}'
         super().__init__(f'{text}; {remedy}' if remedy else text)
         self.name = name
         self.value = value
@@ -53,14 +55,14 @@ class ModelError(UdpInferError):
 
 
 class SourceError(UdpInferError):
-    """A device, file or stream cannot be opened or delivers no frame."""
+    """A device, file or stream cannot be opened or delivers no frames."""
 
 
 class FrameError(UdpInferError):
-    """One frame is malformed. It is dropped and counted; the next one may be valid."""
+    """A frame is malformed. It is dropped and counted; the next one may be valid."""
 
     cause = Drop.BAD_MESSAGE
-    """The counter that a frame dropped by this error belongs to."""
+    """The cause under which the frame is counted."""
 
 
 class StaleError(FrameError):

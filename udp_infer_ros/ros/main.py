@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The handlers of rclpy shut the context down while the worker still uses it.
             rclpy.init(args=words, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     except (RuntimeError, ValueError) as error:  # RCLError
-        print(f'udp_infer: invalid ROS arguments: {error}', file=sys.stderr)
+        from udp_infer_ros.redact import redacted
+        print(f'udp_infer: invalid ROS arguments: {redacted(str(error))}', file=sys.stderr)
         return 1
     if options.describe_model:
         return describe(options.describe_model)

@@ -14,12 +14,16 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.errors import SettingError
-from udp_infer_ros.redact import redacted as without_secrets
+from udp_infer_ros.redact import redacted
 from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Settings, suggestion, Value
 import yaml
 
 INT64_MAX = 2**63 - 1
 OTHER_PREFIXES = ('qos_overrides.', 'diagnostic_updater.')
+ADDRESSES = {
+    'source.uri': 'use ${NAME}, an environment variable',
+    'model.id': 'set it in a parameter file, or download the model and give its path'}
+"""Parameters that may contain secrets, and what to do instead of setting one at run time."""
 OTHER_NAMES = {'use_sim_time', 'start_type_description_service'}
 CHANGES: Mapping[Change, str] = {
     'live': '',
@@ -38,9 +42,9 @@ def declare(node: Node) -> Settings:
     settings = Settings().with_values({
         name: _override(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
     for name, value in settings.flat().items():
-        if name == 'source.uri':
+        if name in ADDRESSES:
             # /parameter_events must not carry a password.
-            value = without_secrets(settings.source.uri)
+            value = redacted(str(value))
         # The type of an empty list is only taken from set_parameters.
         node.declare_parameter(
             name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
@@ -99,14 +103,15 @@ def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Sett
     :raises SettingError: if a value is invalid, or holds a password that would be published.
     """
     values = {item.name: item.value for item in parameters if item.name in PARAMETERS}
-    uri = values.get('source.uri')
-    if isinstance(uri, str) and uri != settings.source.uri:
-        if uri == without_secrets(settings.source.uri):
-            del values['source.uri']  # The value as shown, set again.
-        elif uri != (redacted := without_secrets(uri)):
+    current = settings.flat()
+    for name in values.keys() & ADDRESSES.keys():
+        value = str(values[name])
+        if value == redacted(str(current[name])):
+            del values[name]  # The value as published, set again.
+        elif value != redacted(value):
             raise SettingError(
-                'source.uri', redacted, 'must not contain a password when set at run time, '
-                'because /parameter_events publishes it', 'use ${NAME}, an environment variable')
+                name, value, 'must not contain a password or a token when set at run time, '
+                'because /parameter_events publishes it', ADDRESSES[name])
     return settings.with_values(values) if values else settings
 
 
