@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Conversions between the two box layouts, and the precision in which boxes are published."""
+"""Conversion of boxes between corners and center with size, and rounding for publication."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Boxes = NDArray[np.floating[Any]]
 
 CORNER_DECIMALS = 2
-"""Corners are published in steps of 0.01 px."""
+"""Corners are rounded to 0.01 px."""
 
 
 def corners_from_center_size(boxes: Boxes) -> Boxes:
@@ -40,7 +40,7 @@ def center_size_from_corners(xyxy: Boxes) -> Boxes:
 
 def round_corners(xyxy: Boxes) -> NDArray[np.float64]:
     """
-    Round corners to the precision in which they are published.
+    Round corners to the precision that is published.
 
     :param xyxy: (n, 4) x1, y1, x2, y2, px.
     :return: (n, 4) multiples of 0.01 px.

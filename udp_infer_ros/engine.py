@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-The engine: one source, one model and some outputs, put together.
+The engine: connects a source, a model and outputs.
 
     source ─ intake ─ slot ─ worker ─ pipeline ─ result ─ outputs
 
-A source offers frames to the intake, which numbers them and drops what exceeds the limits. The
-worker takes them one after the other, decodes them, has the pipeline detect and track, and writes
-each result to every output. Read on in sources/intake.py, worker.py and pipeline.py.
+A source offers frames to the intake, which numbers them and drops those that exceed the limits.
+The worker takes one frame after the other, decodes it if necessary, runs the pipeline, and writes
+the result to every output. Read next: sources/intake.py, worker.py and pipeline.py.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """
-    What exists while a camera is configured: model, tracker, outputs and, once started, a source.
+    A model, a tracker and outputs for one camera, and its source after `start`.
 
-    One thread owns the engine and calls its methods. Those that may take long, `load`, `prepare`
-    and `stop`, may run in another thread meanwhile. The worker's thread owns the pipeline and the
-    outputs while a source runs. An engine is built by `load` and ends with `close`.
+    `load` creates an engine, `close` releases it. One thread calls the methods; only `load`,
+    `prepare` and `stop`, which may block, may be called in another thread. While a source runs,
+    frames are processed, and settings are applied, in the thread of the worker.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Engine:
         now_ns: Callable[[], int],
     ) -> None:
         self.settings = settings
-        """The settings in effect, at the latest from the next frame on."""
+        """The current settings; a change applies from the next frame on."""
         self._detector = detector
         self._pipeline = Pipeline(detector, settings, stats)
         self._outputs = tuple(outputs)
@@ -67,12 +67,12 @@ class Engine:
         """
         Load the model and prepare the outputs.
 
-        :param outputs: each gets every result, in this order. The engine closes them; if `load`
-            raises, the caller does.
-        :param stats: counters that outlive the engine; otherwise new ones.
-        :param now_ns: the clock of the stamps.
+        :param outputs: each receives every result, in this order. `close` closes them; if `load`
+            raises, the caller has to.
+        :param stats: counters to continue; None creates new ones.
+        :param now_ns: the clock of the stamps, nanoseconds.
         :raises ModelError: if the model cannot be loaded.
-        :raises SettingError: if an output refuses its settings, or a class is unknown.
+        :raises SettingError: if an output refuses its settings, or a class name is unknown.
         """
         detector = Detector.load(settings.model)
         try:
@@ -90,8 +90,8 @@ class Engine:
         """
         Process the frames of a source until it ends or `stop` is called.
 
-        :param source: an open one.
-        :raises ModelError: if the model still hangs in a frame of the source before.
+        :param source: opened, not started.
+        :raises ModelError: if the model still processes a frame of the previous source.
         """
         if self._worker is not None and not self._worker.ended:
             raise ModelError(
@@ -106,12 +106,12 @@ class Engine:
         source.start(intake)
 
     def begin_stop(self) -> None:
-        """Make the source offer no more frames, without waiting for it. `stop` has to follow."""
+        """Stop the source without waiting for its threads; call `stop` afterwards."""
         if self._source is not None:
             self._source.stop(timeout_s=0.0)
 
     def stop(self) -> None:
-        """Stop the source and finish the current frame. Waits a few seconds if one hangs."""
+        """Stop the source, process the frames already accepted; wait a few seconds at most."""
         if self._source is not None and not self._source.stop():
             log.warning(
                 '%s: the driver hangs; its thread is abandoned', self._source.description)
@@ -121,9 +121,9 @@ class Engine:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """
-        Wait for the end of the source, and until its frames are processed.
+        Wait until the source has ended and its frames are processed.
 
-        :return: whether that happened in time.
+        :return: False if that takes longer than the timeout.
         """
         return self._worker is None or self._worker.join(timeout_s)
 
@@ -133,20 +133,20 @@ class Engine:
         return self._source is not None and self._worker is not None and self._worker.ended
 
     def poll(self) -> None:
-        """Let the source do what is due. Call it a few times per second."""
+        """Run the periodic checks of the source. Call it a few times per second."""
         source = self._source
         if source is not None:
             source.poll()
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """
-        Check a change of settings, and do what may take long. Nothing has changed yet.
+        Check new settings, without applying them. May block, e.g. to resolve a host name.
 
-        Each part checks its own group, and does nothing if that did not change. A change must be
-        applied or dropped before the next one is prepared.
+        Parts whose group of settings is unchanged do nothing. Apply or discard a change before
+        the next call.
 
-        :return: a function that applies the change between two frames; the owner calls it.
-        :raises SettingError: if a part refuses the settings; then there is nothing to undo.
+        :return: a function that applies the settings between two frames.
+        :raises SettingError: if a part refuses them; then there is nothing to undo.
         """
         commits = []
         if (settings.detect, settings.track) != (self.settings.detect, self.settings.track):
@@ -194,7 +194,7 @@ class Engine:
         return parts
 
     def close(self) -> None:
-        """Stop, and release the outputs and the model."""
+        """Stop, and release the outputs and the model; a model that hangs stays loaded."""
         self.stop()
         for output in self._outputs:
             output.close()

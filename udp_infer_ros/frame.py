@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The values that travel along the path of a frame: Frame, Detections and Result."""
+"""The data types of the frame path: Frame, Detections and Result."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ BgrImage = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class FrameInfo:
-    """The identity of a frame, kept after its pixels are gone."""
+    """The metadata of a frame, without its pixels."""
 
     index: int
     """Number of frames that the source offered before this one; a gap means dropped frames."""
     stamp_ns: int
-    """Capture time, nanoseconds of the node's (or the publisher's) clock."""
+    """Capture time, nanoseconds, by the clock of the node or the publisher."""
     frame_id: str
     """Coordinate frame of the camera, as in `std_msgs/Header`."""
     source: str
-    """Topic name, or device, file or stream without its password."""
+    """Topic, device, file or URL, without passwords."""
     width: int
     height: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Frame:
-    """An image with its identity. The pixels are read-only by convention from here on."""
+    """An image with its metadata. The pixels must not be modified."""
 
     info: FrameInfo
     image: BgrImage
@@ -52,7 +52,7 @@ class Frame:
     wait_s: float = 0.0
     """Seconds that the frame waited in the slot for the worker."""
     decode_s: float = 0.0
-    """Seconds that decoding took, in whichever thread it ran."""
+    """Duration of decoding, seconds, in the thread of the source or of the worker."""
 
     @classmethod
     def from_image(
@@ -60,7 +60,7 @@ class Frame:
         arrival_s: float, wait_s: float = 0.0, decode_s: float = 0.0,
     ) -> Frame:
         """
-        Build a frame from its pixels.
+        Create a frame.
 
         :param image: (height, width, 3) uint8, BGR.
         :raises FrameError: if the array is not such an image.
@@ -94,7 +94,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> Detections:
-        """Return no detections."""
+        """Return detections without rows."""
         return cls(
             xyxy=np.empty((0, 4), dtype=np.float32), score=np.empty(0, dtype=np.float32),
             class_id=np.empty(0, dtype=np.intp), class_name=np.empty(0, dtype=np.str_),
@@ -122,7 +122,7 @@ class Detections:
         return replace(self, track_id=track_id)
 
     def to_supervision(self) -> sv.Detections:
-        """Convert to supervision's type, for its annotators; names are in `data`."""
+        """Convert to supervision's type, for its annotators; class names are in `data`."""
         # Imported here because it takes 0.4 s and only drawing needs it.
         import supervision as sv
         return sv.Detections(
@@ -131,19 +131,19 @@ class Detections:
 
 
 class DetectedObject(NamedTuple):
-    """One detection in plain Python numbers, as every output publishes it."""
+    """One detection in Python numbers, rounded as every output publishes it."""
 
     x: float
-    """Center of the box, pixels of the input image, from its left edge."""
+    """Center of the box in pixels from the left edge of the input image."""
     y: float
-    """Center of the box, pixels of the input image, from its top edge."""
+    """Center of the box in pixels from the top edge of the input image."""
     width: float
     height: float
     score: float
     class_id: int
     class_name: str
     track_id: int
-    """NO_TRACK, or a number from 1 that stays with the object."""
+    """Number of the track from 1, or NO_TRACK."""
 
 
 def caption(class_name: str, score: float, track_id: int) -> str:
@@ -154,11 +154,11 @@ def caption(class_name: str, score: float, track_id: int) -> str:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """The detections of one frame. Every output gets the same object."""
+    """The detections of one frame. Every output receives the same object."""
 
     frame: FrameInfo
     seq: int
-    """1 for the first result of an engine, then one more each; a gap is a lost message."""
+    """Number of the result from 1, counted per engine; a gap means lost messages."""
     detections: Detections
     """Rows in order of descending score."""
     model: str
@@ -169,15 +169,15 @@ class Result:
 
     @cached_property
     def objects(self) -> tuple[DetectedObject, ...]:
-        """Return the detections as plain numbers: boxes to 0.01 px, scores to 0.0001."""
-        found = self.detections
-        boxes = center_size_from_corners(found.xyxy.astype(np.float64))
-        # Corners are multiples of 0.01 px, so a center needs one more digit than a size.
+        """Return the rows, rounded: centers 0.001 px, sizes 0.01 px, scores 0.0001."""
+        rows = self.detections
+        boxes = center_size_from_corners(rows.xyxy.astype(np.float64))
+        # Corners are multiples of 0.01 px, so centers are multiples of 0.005 px.
         center, size = np.round(boxes[:, :2], 3), np.round(boxes[:, 2:], 2)
         return tuple(map(
             DetectedObject,
             center[:, 0].tolist(), center[:, 1].tolist(),
             size[:, 0].tolist(), size[:, 1].tolist(),
-            np.round(found.score.astype(np.float64), 4).tolist(),
-            found.class_id.tolist(), found.class_name.tolist(), found.track_id.tolist(),
+            np.round(rows.score.astype(np.float64), 4).tolist(),
+            rows.class_id.tolist(), rows.class_name.tolist(), rows.track_id.tolist(),
         ))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a part of the engine reports about itself."""
+"""Health reports of the parts of an engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from enum import IntEnum
 
 
 class Level(IntEnum):
-    """Severity, with the numbers of `diagnostic_msgs/DiagnosticStatus`."""
+    """Severity, with the values of `diagnostic_msgs/DiagnosticStatus`."""
 
     OK = 0
     WARN = 1
@@ -23,9 +23,9 @@ class PartHealth:
     """The state of one part: source, model, tracker or an output."""
 
     name: str
-    """The part, e.g. `source` or `udp`; unique within an engine."""
+    """Name of the part, e.g. `source` or `udp`; unique within an engine."""
     level: Level = Level.OK
     message: str
-    """One line for a person."""
+    """Summary in one line."""
     values: Mapping[str, object] = field(default_factory=dict)
-    """Figures by name."""
+    """Values by key, as in `diagnostic_msgs/KeyValue`."""

@@ -13,7 +13,7 @@ import time
 
 class Throttle:
     """
-    Log a warning at most once per period and key, with the number of suppressed ones.
+    Rate limit for warnings: one per period and key, with the number of suppressed ones.
 
     Safe to use from several threads: `_lock` guards `_last_s` and `_suppressed`.
 
@@ -32,8 +32,8 @@ class Throttle:
         """
         Log a warning, unless one with the same key was logged within the period.
 
-        :param key: what the warning is about. Use few and constant keys; each is kept.
-        :param text: as for `logging.Logger.warning`, with its arguments.
+        :param key: identifies the warning. Every key is stored, so use a fixed set.
+        :param text: format string, as for `logging.Logger.warning`.
         """
         with self._lock:
             now_s = self._clock_s()

@@ -10,30 +10,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What was found out about a model when it was loaded."""
+    """The properties of a model, determined when it is loaded."""
 
     name: str
-    """Short name, e.g. the stem of the file."""
+    """Short name, e.g. the file name without suffix."""
     path: str
-    """Path or address."""
+    """Path of the file, or address of the server."""
     family: str
-    """As in `model.family`."""
+    """A value of `model.family` other than auto."""
     family_reason: str
     """How the family was recognized."""
     labels: tuple[str, ...]
-    """Class names by class index; empty if neither the file nor the outputs give their number."""
+    """Class names by class index; empty if the number of classes is unknown."""
     input_width: int
     input_height: int
     input_dtype: str
     preprocessing: str
     """Channel order, value range and resizing, as text."""
     provider: str
-    """What runs the model, e.g. `CPUExecutionProvider`."""
+    """Execution provider of ONNX Runtime, e.g. `CPUExecutionProvider`."""
     provider_reason: str
     """Why this provider was chosen."""
     threads: int
     warm_up_ms: float
-    """Time of one inference after the first."""
+    """Duration of the last warm-up inference."""
 
     def __str__(self) -> str:
         return (

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From a Frame to a Result: preprocess, infer, postprocess, track. No ROS and no threads."""
+"""The processing of a Frame to a Result: preprocess, infer, postprocess, track."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from udp_infer_ros.tracking.byte import ByteTracker
 
 class Pipeline:
     """
-    The processing of a frame, in order. One thread at a time.
+    Detects and tracks the objects in successive frames. Not thread-safe.
 
     :param detector: a loaded model.
     :param settings: thresholds and limits; `prepare` changes them.
-    :param stats: counts results, and supplies the drops so far.
+    :param stats: counts results, and supplies `Result.dropped`.
     :param clock_s: a monotonic clock in seconds, the one of `Frame.arrival_s`.
     :raises SettingError: if `detect.classes` names a class that the model does not have.
     """
@@ -44,9 +44,9 @@ class Pipeline:
 
     def process(self, frame: Frame) -> Result:
         """
-        Detect and track the objects in a frame.
+        Detect and track the objects in a frame. Call it in the order of the frames.
 
-        :raises Exception: whatever the model raises; a failure is never an empty result.
+        :raises Exception: any error of the model; an error never becomes an empty result.
         """
         clock_s = self._clock_s
         begin_s = clock_s()
@@ -76,11 +76,11 @@ class Pipeline:
         """
         Check new thresholds and limits.
 
-        :return: a function that applies them, for the thread of `process`. Tracks continue.
+        :return: a function that applies them; call it in the thread of `process`.
         :raises SettingError: if `detect.classes` names a class that the model does not have.
         """
         confidence = settings.detect.confidence
-        # The second association of BYTE needs boxes below the publishing threshold.
+        # The second association of BYTE uses boxes below the confidence threshold.
         min_score = confidence if self._tracker is None else min(
             confidence, settings.track.low_threshold)
         selection = self._detector.selection(settings.detect, min_score=min_score)
@@ -104,7 +104,7 @@ class Pipeline:
     def _track(self, detections: Detections, frame: Frame) -> Detections:
         if self._tracker is None:
             return detections
-        # Unstamped frames: use the arrival time for tracking.
+        # A stamp of 0 means that the frame has none; then use the arrival time.
         stamp_ns = frame.info.stamp_ns or round(frame.arrival_s * 1e9)
         detections = detections.with_track_ids(self._tracker.update(detections, stamp_ns))
         return detections[detections.score >= self._settings.detect.confidence]
@@ -114,13 +114,13 @@ class Pipeline:
         self._reported = now
         model = self._detector.info
 
-        def new(cause: Drop) -> int:
+        def new_drops(cause: Drop) -> int:
             return now.dropped[cause.value] - before.dropped[cause.value]
         level, message = Level.OK, f'{now.processed_hz:.1f} Hz'
-        if failed := new(Drop.INFERENCE_ERROR):
+        if failed := new_drops(Drop.INFERENCE_ERROR):
             level = Level.ERROR
             message = f'inference failed on {failed} frames; last: {now.last_error}'
-        elif replaced := new(Drop.REPLACED):
+        elif replaced := new_drops(Drop.REPLACED):
             message += (
                 f'; {replaced} of {now.offered - before.offered} frames were replaced by newer '
                 'ones')

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Counters by cause, and rates and latencies over a window of frames."""
+"""Counters of frames and errors, and rates and latencies over a window of frames."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy as np
 from udp_infer_ros.errors import Drop
 
 WINDOW = 256
-"""Frames over which rates and latencies are computed."""
+"""Number of frames over which rates and latencies are computed."""
 IDLE_AFTER_S = 2.0
-"""A rate drops to 0 after this long without an event, but not before three average intervals."""
+"""A rate is 0 after this time, or three mean intervals if that is longer, without an event."""
 
 
 class Rate:
@@ -27,11 +27,11 @@ class Rate:
         self._times_s: deque[float] = deque(maxlen=window)
 
     def tick(self, now_s: float) -> None:
-        """Record one event."""
+        """Record an event at a time of a monotonic clock, seconds."""
         self._times_s.append(now_s)
 
     def per_s(self, now_s: float) -> float:
-        """Return the rate: N events are N - 1 intervals."""
+        """Return the rate, Hz: N events are N - 1 intervals. 0 without recent events."""
         if len(self._times_s) < 2:
             return 0.0
         span_s = self._times_s[-1] - self._times_s[0]
@@ -58,24 +58,24 @@ class Snapshot:
     offered: int
     processed: int
     dropped: Mapping[str, int]
-    """Frames by cause; all causes of `Drop` are present."""
+    """Number of dropped frames by cause; every value of `Drop` is a key."""
     output_errors: Mapping[str, int]
-    """Results that an output could not write, by output."""
+    """Number of results that an output could not write, by name of the output."""
     offered_hz: float
     processed_hz: float
     latency_ms: Mapping[str, Percentiles]
-    """By stage."""
+    """Latency by stage."""
     reconnects: int
     """Number of times a lost camera or stream was reopened."""
     stalls: int
     """Number of times no frame arrived for `source.stall_timeout_s`."""
     last_error: str
-    """The latest error of the source or of a frame; empty if there was none."""
+    """The latest error of the source or of a frame; empty before the first."""
 
 
 class Stats:
     """
-    The counters of one node, kept over all its states.
+    The counters of one node. They continue across its lifecycle states.
 
     Safe to use from several threads: `_lock` guards all attributes.
 
@@ -103,7 +103,7 @@ class Stats:
             self._offered_rate.tick(self._clock_s())
 
     def count_drop(self, cause: Drop) -> None:
-        """Count one offered frame that will not be processed."""
+        """Count one offered frame that is dropped."""
         with self._lock:
             self._dropped[cause.value] += 1
 
@@ -113,7 +113,7 @@ class Stats:
             self._reconnects += 1
 
     def count_stall(self) -> None:
-        """Count one period without frames that exceeded `source.stall_timeout_s`."""
+        """Count one period without frames that is longer than `source.stall_timeout_s`."""
         with self._lock:
             self._stalls += 1
 
@@ -123,15 +123,15 @@ class Stats:
             self._output_errors[name] += 1
 
     def record_error(self, text: str) -> None:
-        """Keep the latest error of the source or of a frame. The text must hold no password."""
+        """Store the latest error of the source or of a frame, as text without passwords."""
         with self._lock:
             self._last_error = text
 
     def count_processed(self, latency_ms: Mapping[str, float]) -> None:
         """
-        Count one result.
+        Count one processed frame.
 
-        :param latency_ms: milliseconds by stage.
+        :param latency_ms: latency by stage, milliseconds.
         """
         with self._lock:
             self._processed += 1
@@ -141,7 +141,7 @@ class Stats:
 
     @property
     def offered(self) -> int:
-        """Return the number of offered frames, without the cost of a snapshot."""
+        """Return the number of offered frames; cheaper than a snapshot."""
         with self._lock:
             return self._offered
 
@@ -151,7 +151,7 @@ class Stats:
             return dict(self._dropped)
 
     def snapshot(self) -> Snapshot:
-        """Return all counters, consistent with each other."""
+        """Return all counters at one moment."""
         with self._lock:
             now_s = self._clock_s()
             latency_ms = {}

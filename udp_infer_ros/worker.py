@@ -23,15 +23,15 @@ log = logging.getLogger(__name__)
 
 class Worker:
     """
-    The one thread of the frame path; it keeps the frames in order.
+    A thread that processes the frames of an intake one after the other, in order.
 
-    It owns the pipeline and the outputs while it runs, and ends when the intake is drained.
-    `_lock` guards `_actions` and `_finished`; only `stop` writes `_abandoned`.
+    Only this thread runs the pipeline and writes to the outputs. It ends when the intake is
+    drained. `_lock` guards `_actions` and `_finished`; only `stop` writes `_abandoned`.
 
-    :param intake: where the frames come from.
-    :param pipeline: processes them.
-    :param outputs: each gets every result, in this order.
-    :param stats: counts what is lost.
+    :param intake: delivers the frames.
+    :param pipeline: converts each frame to a result.
+    :param outputs: each receives every result, in this order.
+    :param stats: counts dropped frames and failed writes.
     """
 
     def __init__(
@@ -54,18 +54,18 @@ class Worker:
 
     def join(self, timeout_s: float | None = None) -> bool:
         """
-        Wait until every frame has been processed and no more will arrive.
+        Wait for the end of the thread, i.e. until the intake is drained.
 
-        :return: whether that happened in time.
+        :return: whether the thread has ended.
         """
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def stop(self, timeout_s: float = 2.0) -> bool:
         """
-        Finish the current frame and end. A frame that does not end in time is not published.
+        Close the intake, process the frames that it still holds, and end the thread.
 
-        :return: whether the thread ended in time; a model may hang.
+        :return: whether the thread ended in time; otherwise it writes no more results.
         """
         self._intake.close()
         self._abandoned = not self.join(timeout_s)
@@ -73,12 +73,12 @@ class Worker:
 
     @property
     def ended(self) -> bool:
-        """Return whether every frame has been processed and no more will arrive."""
+        """Return whether the intake is drained and all its frames are processed."""
         with self._lock:
             return self._finished
 
     def between_frames(self, action: Callable[[], None]) -> None:
-        """Run an action before the next frame, or soon if none arrives."""
+        """Run an action in the thread, between two frames; at once if the thread has ended."""
         with self._lock:
             if not self._finished:
                 self._actions.append(action)
@@ -103,7 +103,7 @@ class Worker:
                 action = self._actions.popleft()
             try:
                 action()
-            except Exception:  # It must not end the worker, and with it every frame.
+            except Exception:  # An action that fails must not end the thread.
                 log.exception('a change between two frames failed')
 
     def _decode(self, pending: PendingFrame) -> Frame | None:
@@ -111,14 +111,14 @@ class Worker:
             return self._intake.decode(pending)
         except FrameError as error:
             self._intake.drop(error)
-        except Exception as error:  # A library may raise anything on malformed data.
+        except Exception as error:  # Decoders raise errors of any type on malformed data.
             self._intake.drop(FrameError('image', type(error).__name__, f'not readable: {error}'))
         return None
 
     def _process(self, frame: Frame) -> None:
         try:
             result = self._pipeline.process(frame)
-        except Exception as error:  # A model may raise anything; the next frame may succeed.
+        except Exception as error:  # Models raise errors of any type; the next frame may succeed.
             self._stats.count_drop(Drop.INFERENCE_ERROR)
             self._stats.record_error(f'inference failed: {error}')
             self._warnings.warning(
