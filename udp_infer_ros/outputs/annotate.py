@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Drawing of detections into an image, with the annotators of supervision."""
+"""Drawing of detections on images, with the annotators of supervision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Annotator:
     """
     Draws boxes, class names, scores, track ids and trails, in one color per class.
 
-    It keeps the trails of the frames that it has drawn; use one per stream.
+    It stores the positions of tracks in earlier frames; use one instance per source.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class Annotator:
         self, image: BgrImage, detections: Detections, *, trails: bool = True,
     ) -> BgrImage:
         """
-        Draw into a copy of an image.
+        Draw detections on a copy of an image.
 
-        :param image: (height, width, 3), BGR; not changed.
+        :param image: (height, width, 3) uint8, BGR; not modified.
         :param trails: whether to draw the recent path of tracked objects.
-        :return: the drawing, of the same size.
+        :return: the annotated copy, of the same shape.
         """
         scene: BgrImage = np.array(image, dtype=np.uint8)
         if trails:

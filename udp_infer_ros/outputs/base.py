@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The interface of everything that publishes results."""
+"""The interface of outputs, which publish results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.settings import Settings
 
 Commit = Callable[[], None]
-"""Apply prepared settings. Quick; does not fail; runs between two frames."""
+"""Applies prepared settings. Called between two frames; must be quick and not raise."""
 
 
 def nothing_to_commit() -> None:
@@ -25,37 +25,36 @@ class Output(Protocol):
     """A receiver of results."""
 
     name: str
-    """For logs, counters and diagnostics, e.g. `udp`; unique within an engine."""
+    """Name in logs, counters and diagnostics, e.g. `udp`; unique within an engine."""
 
     def prepare(
         self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
     ) -> Commit:
         """
-        Check settings, and do what may take long, e.g. look up a name. Change nothing yet.
+        Check settings, without applying them. May block, e.g. to resolve a host name.
 
         Called before the first result and for each change of settings, in any thread, also while
-        `write` runs. If the group of this output equals that in `previous`, there is nothing to
-        do.
+        `write` runs. If the group of this output is the same as in `previous`, return
+        `nothing_to_commit`.
 
-        :param previous: the settings before; None the first time.
-        :raises SettingError: if the settings are refused; then those before stay in effect.
+        :param previous: the current settings; None at the first call.
+        :raises SettingError: if the settings are refused; then the current ones stay in effect.
         """
         ...
 
     def write(self, result: Result, image: BgrImage) -> None:
         """
-        Publish a result, in the thread of the worker.
+        Publish a result. Called in the thread of the worker.
 
-        May raise: the error is counted and logged, and the other outputs still write.
-
-        :param image: the pixels of the frame; read-only, and not to be kept.
+        :param image: (height, width, 3), BGR; read-only, valid until this method returns.
+        :raises Exception: any error; it is counted and logged, and the other outputs still write.
         """
         ...
 
     def health(self) -> PartHealth:
-        """Return the state since the previous call, as the part `name`."""
+        """Return the state since the previous call; the part has the name of the output."""
         ...
 
     def close(self) -> None:
-        """Release sockets, topics and files. No `write` follows."""
+        """Release sockets, publishers and files. `write` is not called afterwards."""
         ...

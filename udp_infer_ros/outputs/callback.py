@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Results for a function, e.g. of a program that runs the engine itself."""
+"""An output that calls a function, for programs that use the engine without ROS."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class CallbackOutput:
     """
     Calls a function with each result and its image, in the thread of the worker.
 
-    :param function: what to call. May raise; the error is counted and logged.
-    :param name: the name of the output.
+    :param function: called with each Result and its image (height, width, 3), BGR. May raise.
+    :param name: name of the output in logs and health reports.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class CallbackOutput:
     def prepare(
         self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
     ) -> Commit:
-        """Accept all settings; none concern this output."""
+        """Accept all settings; this output uses none."""
         return nothing_to_commit
 
     def write(self, result: Result, image: BgrImage) -> None:
@@ -39,8 +39,8 @@ class CallbackOutput:
         self._function(result, image)
 
     def health(self) -> PartHealth:
-        """Report that the output is in use."""
+        """Return OK; errors of the function are counted by the worker."""
         return PartHealth(name=self.name, message='in use')
 
     def close(self) -> None:
-        """Do nothing; there is nothing to release."""
+        """Do nothing; no resource is open."""

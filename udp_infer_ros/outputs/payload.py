@@ -4,7 +4,7 @@
 """
 Encoding of a Result as JSON, schema 1, one object per datagram.
 
-The top level has the keys of Roboflow's UdpStream, so that its receivers keep working. Stamps,
+The top level has the keys of Roboflow's UdpStream, for compatibility with its receivers. Stamps,
 sequence numbers and dropped frames are in one additional object, `udp_infer`. The format is
 specified by `payload.v1.schema.json` in this package.
 """
@@ -22,7 +22,7 @@ from udp_infer_ros.settings import Overflow, Payload
 
 SCHEMA = 1
 MAX_NAME_BYTES = 96
-"""Longer names of sources, models and frames are shortened, so that 1024 bytes always suffice."""
+"""Longer names of sources, models and frames are shortened, so that they fit in 1024 bytes."""
 
 
 def encode(
@@ -36,47 +36,47 @@ def encode(
     :param max_bytes: size of the largest datagram, at least 1024.
     :param overflow: split: put detections that do not fit into further datagrams, each complete
         by itself. truncate: leave them out and count them in `udp_infer.truncated`.
-    :return: UTF-8 texts; more than one only if one does not suffice.
+    :return: JSON in UTF-8 for each datagram; several only with split, if one is too small.
     """
     roboflow = payload == 'roboflow'
-    predictions = [_prediction(found, with_uuid=roboflow) for found in result.objects]
+    predictions = [_prediction(item, with_uuid=roboflow) for item in result.objects]
     head = (
         f'{{"frame_id":{result.frame.index},"image":{{"width":{result.frame.width},'
         f'"height":{result.frame.height}}},"predictions":[')
     tail = '' if roboflow else _full_tail(result)
-    # The part numbers are not known yet; reserve space for the largest possible ones.
-    most = len(predictions)
-    space = max_bytes - len(head.encode()) - len(
-        _close(tail, part=most, parts=most, truncated=most).encode())
-    groups, left_out = _fit(predictions, space)
+    # The number of parts is not known yet; reserve space for the largest one.
+    largest = len(predictions)
+    max_group_bytes = max_bytes - len(head.encode()) - len(
+        _close(tail, part=largest, parts=largest, truncated=largest).encode())
+    groups, truncated = _split(predictions, max_group_bytes)
     if overflow == 'truncate' and len(groups) > 1:
-        left_out += sum(map(len, groups[1:]))
+        truncated += sum(map(len, groups[1:]))
         groups = groups[:1]
     return [
         (head + ','.join(group)
-         + _close(tail, part=part, parts=len(groups), truncated=left_out)).encode()
+         + _close(tail, part=part, parts=len(groups), truncated=truncated)).encode()
         for part, group in enumerate(groups)]
 
 
 def to_json(result: Result, *, payload: Payload = 'full') -> str:
-    """Encode a Result as one JSON object on one line, however long, without a line break."""
+    """Encode a Result as one JSON object of any length, without a line break."""
     return encode(result, payload=payload, max_bytes=sys.maxsize)[0].decode()
 
 
-def _prediction(found: DetectedObject, *, with_uuid: bool) -> str:
-    # Formatted by hand: json.dumps takes four times as long, and this is nearly all of the cost.
-    # Every number is finite, and the repr of a finite float is valid JSON.
-    track = '' if found.track_id == NO_TRACK else f',"tracker_id":{found.track_id}'
-    unique = f',"detection_id":"{uuid.uuid4()}"' if with_uuid else ''
+def _prediction(item: DetectedObject, *, with_uuid: bool) -> str:
+    # Formatted directly, because this is most of the encoding time and json.dumps takes four
+    # times as long. Every number is finite, and the repr of a finite float is valid JSON.
+    track = '' if item.track_id == NO_TRACK else f',"tracker_id":{item.track_id}'
+    detection_id = f',"detection_id":"{uuid.uuid4()}"' if with_uuid else ''
     return (
-        f'{{"x":{found.x!r},"y":{found.y!r},"width":{found.width!r},"height":{found.height!r},'
-        f'"confidence":{found.score!r},"class":{_text(found.class_name)},'
-        f'"class_id":{found.class_id}{track}{unique}}}')
+        f'{{"x":{item.x!r},"y":{item.y!r},"width":{item.width!r},"height":{item.height!r},'
+        f'"confidence":{item.score!r},"class":{_text(item.class_name)},'
+        f'"class_id":{item.class_id}{track}{detection_id}}}')
 
 
 def _full_tail(result: Result) -> str:
     sec, nanosec = divmod(result.frame.stamp_ns, 1_000_000_000)
-    about: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         'source': _shortened(result.frame.source),
         'ros_frame': _shortened(result.frame.frame_id),
         'stamp': {'sec': sec, 'nanosec': nanosec},
@@ -84,33 +84,33 @@ def _full_tail(result: Result) -> str:
         'dropped': dict(result.dropped),
         'latency_ms': {stage: round(ms, 3) for stage, ms in result.latency_ms.items()},
     }
-    seconds = round(result.latency_ms['total'] / 1e3, 6)
+    total_s = round(result.latency_ms['total'] / 1e3, 6)
     return (
-        f'],"time":{seconds!r},"udp_infer":{{"schema":{SCHEMA},"seq":{result.seq},'
+        f'],"time":{total_s!r},"udp_infer":{{"schema":{SCHEMA},"seq":{result.seq},'
         f'"part":%d,"parts":%d,"truncated":%d,'
-        + _compact(about)[1:].replace('%', '%%') + '}')
+        + _compact(metadata)[1:].replace('%', '%%') + '}')
 
 
 def _close(tail: str, *, part: int, parts: int, truncated: int) -> str:
     return tail % (part, parts, truncated) if tail else ']}'
 
 
-def _fit(predictions: list[str], space: int) -> tuple[list[list[str]], int]:
-    """Split texts into as few groups as possible, in order; count those that fit in none."""
+def _split(predictions: list[str], max_group_bytes: int) -> tuple[list[list[str]], int]:
+    """Split texts into groups, in order; return them and the number of texts too long for one."""
     groups: list[list[str]] = [[]]
-    used = 0
-    left_out = 0
+    group_bytes = 0
+    too_long = 0
     for text in predictions:
-        size = len(text.encode()) + 1
-        if size > space:
-            left_out += 1
+        text_bytes = len(text.encode()) + 1
+        if text_bytes > max_group_bytes:
+            too_long += 1
             continue
-        if used + size > space:
+        if group_bytes + text_bytes > max_group_bytes:
             groups.append([])
-            used = 0
+            group_bytes = 0
         groups[-1].append(text)
-        used += size
-    return groups, left_out
+        group_bytes += text_bytes
+    return groups, too_long
 
 
 def _compact(value: Any) -> str:
@@ -125,7 +125,7 @@ def _text(value: str) -> str:
 
 
 def _shortened(name: str) -> str:
-    """Shorten a long name to its end, where paths differ."""
+    """Return a name, or its last bytes if it is too long: paths differ at their end."""
     data = name.encode('utf-8', 'replace')
     if len(data) <= MAX_NAME_BYTES:
         return data.decode('utf-8')

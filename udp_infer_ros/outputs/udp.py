@@ -25,9 +25,9 @@ from udp_infer_ros.outputs.payload import encode
 from udp_infer_ros.settings import Settings, UdpSettings
 
 RESOLVE_AGAIN_S = 30.0
-"""Interval at which host names are looked up again: a machine may get another address."""
+"""Interval at which host names are resolved again, because their addresses may change."""
 FIRST_RETRY_S = 1.0
-"""After a failed look-up, the next ones follow after 1, 2, 4 … 30 s."""
+"""Delay after a failure to resolve a name; it doubles up to RESOLVE_AGAIN_S."""
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,12 @@ class Target:
     address: tuple[Any, ...]
     """The address for `sendto`."""
     named: bool
-    """Given by a host name, whose address may change."""
+    """Whether the host is a name, not an address."""
 
 
 def resolve_targets(texts: Sequence[str]) -> tuple[Target, ...]:
     """
-    Look up every receiver. Takes as long as the name server takes.
+    Resolve every receiver. Blocks until the name server answers.
 
     :param texts: host:port each, with an IPv6 address in brackets.
     :raises SettingError: if one is malformed or its host is unknown.
@@ -57,9 +57,10 @@ def resolve_targets(texts: Sequence[str]) -> tuple[Target, ...]:
 
 def resolve_target(text: str, texts: Sequence[str]) -> Target:
     """
-    Look up one receiver.
+    Resolve one receiver. Blocks until the name server answers.
 
-    :param texts: all of `udp.targets`, for the error.
+    :param text: host:port, with an IPv6 address in brackets.
+    :param texts: all of `udp.targets`, for the text of the error.
     :raises SettingError: if it is malformed or its host is unknown.
     """
     host, _, port = text.rpartition(':')
@@ -96,14 +97,13 @@ def check_interface(name: str) -> None:
 
 class UdpOutput:
     """
-    Sends each Result to each target. Never waits, and never raises because of the network.
+    Sends each Result to each target. It never blocks, and raises no network errors.
 
-    A datagram that the network refuses is counted, and the next one is sent as usual, so sending
-    resumes by itself. Sockets stay open, with their source ports, until `udp.interface` or
-    `udp.multicast_ttl` changes.
+    A datagram that cannot be sent is counted and logged; the next one is sent as usual. Sockets,
+    and so their source ports, are kept until `udp.interface` or `udp.multicast_ttl` changes.
 
-    `write` and commits run in the worker; `prepare` and `health` in other threads. `_lock` guards
-    the counters. `_resolver` is replaced as a whole.
+    `write` and commits run in the worker, `prepare` and `health` in other threads. `_lock` guards
+    the counters. `_settings` and `_resolver` are replaced, not modified.
     """
 
     name = 'udp'
@@ -127,7 +127,7 @@ class UdpOutput:
         self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
     ) -> Commit:
         """
-        Look up the receivers that are new.
+        Resolve the new receivers.
 
         :raises SettingError: if one is malformed or unknown, or the interface does not exist.
         """
@@ -156,7 +156,7 @@ class UdpOutput:
                 self._send(datagram, target)
 
     def health(self) -> PartHealth:
-        """Return WARN if sending to some targets failed since the previous call, ERROR if to all."""
+        """Return WARN if datagrams to some targets failed since the last call, ERROR if to all."""
         settings = self._settings
         with self._lock:
             new_errors = self._errors - self._reported_errors
@@ -178,7 +178,7 @@ class UdpOutput:
         return PartHealth(name=self.name, level=level, message=message, values=values)
 
     def close(self) -> None:
-        """Close the sockets and end the look-ups."""
+        """Close the sockets and stop resolving names."""
         self._resolver.stop()
         self._close_sockets()
 
@@ -204,15 +204,14 @@ class UdpOutput:
                 log, target.text, 'udp.targets: a datagram of %d bytes to %s was not sent: %s',
                 len(datagram), target.text, error)
             if self._settings.interface and not isinstance(error, BlockingIOError):
-                # If that interface disappears and returns, an open socket still refers to the
-                # old one; reopen it.
+                # The socket refers to an interface that may have been removed and added again.
                 self._close_sockets()
         else:
             with self._lock:
                 self._sent[target.text] += 1
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
-        # Not connected: a connected socket loses every other datagram while no receiver listens.
+        # Not connected: if no receiver listens, every other send on a connected socket fails.
         if family not in self._sockets:
             sender = socket.socket(family, socket.SOCK_DGRAM)
             try:
@@ -224,7 +223,7 @@ class UdpOutput:
         return self._sockets[family]
 
     def _configure(self, sender: socket.socket, family: socket.AddressFamily) -> None:
-        # A full buffer drops a datagram; it must not delay a frame.
+        # If the send buffer is full, drop the datagram instead of delaying the frame.
         sender.setblocking(False)
         ttl, interface = self._settings.multicast_ttl, self._settings.interface
         index = socket.if_nametoindex(interface) if interface else 0
@@ -243,10 +242,11 @@ class UdpOutput:
 
 class Resolver:
     """
-    Keeps the addresses of receivers that are given by name up to date, in a thread.
+    Resolves host names again at intervals, in a thread.
 
-    There is no thread if all are given by address. `targets` is replaced as a whole by that
-    thread and read by others.
+    There is no thread if all receivers are given by address. Only the thread replaces `targets`.
+
+    :param targets: the receivers, already resolved.
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
@@ -256,7 +256,7 @@ class Resolver:
             threading.Thread(target=self._run, name='udp_infer resolver', daemon=True).start()
 
     def stop(self) -> None:
-        """End the thread; it may still finish a look-up, whose result is unused."""
+        """End the thread. It may finish resolving a name first; the result is not used."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -270,7 +270,7 @@ class Resolver:
                     for target in self.targets)
                 retry_s, wait_s = FIRST_RETRY_S, RESOLVE_AGAIN_S
             except SettingError as error:
-                # The addresses known so far stay in use.
+                # Keep the previous addresses.
                 log.warning('%s', error)
                 wait_s, retry_s = retry_s, min(retry_s * 2.0, RESOLVE_AGAIN_S)
 
