@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The interface of everything that delivers frames."""
+"""The interface of sources, which deliver frames."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ class Source(Protocol):
     """A topic, camera, stream or file. It is started once and stopped once."""
 
     every_frame: bool
-    """The source waits for the worker, so that no frame is replaced; otherwise the newest wins."""
+    """Whether the source waits for the worker; otherwise a newer frame replaces a waiting one."""
     live: bool
-    """Stamps are of the present, so `source.max_age_s` applies."""
+    """Whether stamps are capture times by the current clock, so `source.max_age_s` applies."""
 
     @property
     def description(self) -> str:
-        """Return what the source is, without a password, e.g. `topic /image_raw`."""
+        """Return the name of the source for logs, without passwords, e.g. `topic /image_raw`."""
         ...
 
     def open(self) -> None:  # noqa: A003
         """
-        Do what may take long before the first frame, e.g. connect to a server.
+        Open the device, file or connection. May block.
 
-        Runs before `start`, in any thread. `stop` from another thread ends it early.
+        Called before `start`, in any thread. `stop` may be called in another thread meanwhile.
 
-        :raises SourceError: if the source cannot be opened.
+        :raises SourceError: if the source cannot be opened, or `stop` was called.
         """
         ...
 
     def start(self, intake: Intake) -> None:
         """
-        Begin to offer frames. Returns at once.
+        Start to offer frames. Does not block.
 
-        :param intake: where the frames go; the source closes it at its end.
+        :param intake: receives the frames; the source closes it after the last one.
         """
         ...
 
     def stop(self, timeout_s: float = 1.0) -> bool:
         """
-        Offer no more frames, close the intake, and end the threads of the source.
+        Stop offering frames, close the intake, and end the threads of the source.
 
         May be called again, e.g. first with a timeout of 0 and later to wait.
 
-        :return: whether the threads ended in time; a driver may hang.
+        :return: whether the threads ended in time, which a hung driver prevents.
         """
         ...
 
     def poll(self) -> None:
-        """Do what is due. Called a few times per second from the thread that owns the engine."""
+        """Run periodic checks. Called a few times per second, in the thread of the engine."""
         ...
 
     def health(self) -> PartHealth:

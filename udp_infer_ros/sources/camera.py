@@ -20,14 +20,14 @@ from udp_infer_ros.sources.uri import SourceUri
 
 class CameraSource:
     """
-    Reads a live source, and reopens it whenever it is lost.
+    Reads a live source, and reopens it when it is lost.
 
-    The attributes belong to the owner of the source; Reconnector may be stopped while it opens.
+    The caller's thread owns the attributes; Reconnector is safe to use from several threads.
 
     :param uri: of a live kind.
     :param settings: `source.*`.
-    :param now_ns: the clock of the stamps.
-    :param open_reader: as for Reconnector, with the other two.
+    :param now_ns: the clock of the stamps, nanoseconds.
+    :param open_reader: as for Reconnector, like `open_limit_s` and `back_off`.
     """
 
     live = True
@@ -46,12 +46,12 @@ class CameraSource:
 
     @property
     def description(self) -> str:
-        """Return what is open, or what will be opened."""
+        """Return the name of the source, with its format while it is open."""
         return self._reconnector.description
 
     def open(self) -> None:  # noqa: A003
         """
-        Open the camera, unless `source.wait_for_source` allows it to be absent.
+        Open the source. With `source.wait_for_source`, do nothing; the thread opens it later.
 
         :raises SourceError: if it does not open, or `stop` was called meanwhile.
         """
@@ -59,19 +59,19 @@ class CameraSource:
             self._reconnector.open()
 
     def start(self, intake: Intake) -> None:
-        """Begin to offer frames, as soon as there are any."""
+        """Start the thread that offers frames."""
         self._thread = SourceThread(self._reconnector.run, intake)
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
-        """Offer no more frames, close the intake and the camera."""
+        """Stop offering frames, close the intake and the source; return whether that succeeded."""
         deadline_s = time.monotonic() + timeout_s
         self._reconnector.stop()
         ended = self._thread is None or self._thread.stop(timeout_s)
         return self._reconnector.join(max(0.0, deadline_s - time.monotonic())) and ended
 
     def poll(self) -> None:
-        """Do nothing; the threads do everything."""
+        """Do nothing; the threads check the source."""
 
     def health(self) -> PartHealth:
         """Return the state since the previous call, as part `source`."""

@@ -19,22 +19,22 @@ KEYS = ('name', 'topic', 'uri', 'parameters')
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """One camera, which is processed by a node of its own."""
+    """One camera and the parameters of its node."""
 
     name: str
     """The namespace of the node: `front` publishes on /front/udp_infer/detections."""
     topic: str
     """An image topic, or empty."""
     parameters: Mapping[str, Value]
-    """The parameters that differ from the defaults, `source.uri` included."""
+    """The parameters that the list sets, including `source.uri`."""
 
 
 def read_cameras(path: str | Path) -> tuple[Camera, ...]:
     """
-    Read and check a list of cameras, before any node is started.
+    Read and check a list of cameras.
 
-    :param path: a YAML file with a list `cameras`; each has a name and a topic or a uri, and may
-        have parameters of the node, dotted or nested.
+    :param path: a YAML file with a list `cameras`. Each entry has a name, either a topic or a
+        uri, and optionally parameters of the node, dotted or nested.
     :raises SettingError: if the file cannot be read, or an entry or a parameter is invalid.
     """
     try:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Frames from a video file or a folder of images."""
+"""Frames from a video file or from image files."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 class FileSource:
     """
-    Plays a file in a thread of its own.
+    Reads a file in a thread of its own.
 
-    `_lock` guards `_reader`, from `open` until the thread takes it; `_stopped` is an event. The
-    other attributes belong to the owner of the source.
+    `_lock` guards `_reader`, which `open` sets and the thread takes. The caller's thread owns
+    the other attributes.
 
     :param uri: of a kind in FINITE_KINDS.
     :param settings: `source.*`.
-    :param now_ns: the clock of the stamps.
+    :param now_ns: the clock of the stamps, nanoseconds.
     :param open_reader: opens the file.
     """
 
@@ -59,7 +59,7 @@ class FileSource:
         """
         Open the file.
 
-        :raises SourceError: if it does not open, or its first frame cannot be decoded.
+        :raises SourceError: if its first frame cannot be decoded, or `stop` was called meanwhile.
         """
         reader = self._open_reader()
         self.description = reader.description
@@ -71,12 +71,12 @@ class FileSource:
         raise SourceError('source.uri', self._uri.redacted, 'was closed while it opened')
 
     def start(self, intake: Intake) -> None:
-        """Begin to play the file."""
+        """Start the thread that offers the frames."""
         self._thread = SourceThread(self._play, intake)
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
-        """Offer no more frames, and close the intake and the file."""
+        """Stop offering frames, close the intake and the file; return whether that succeeded."""
         self._stopped.set()
         if self._thread is not None:
             return self._thread.stop(timeout_s)
@@ -86,7 +86,7 @@ class FileSource:
         return True
 
     def poll(self) -> None:
-        """Do nothing; the thread does everything."""
+        """Do nothing; a file needs no checks."""
 
     def health(self) -> PartHealth:
         """Return the state since the previous call, as part `source`."""
@@ -118,7 +118,7 @@ class FileSource:
             reader.close()
 
     def _offer(self, reader: Reader, timeline: _Timeline, intake: Intake) -> bool:
-        """Offer the grabbed frame; return False if no more are wanted."""
+        """Offer the grabbed frame when it is due; return False after `stop`."""
         position_s = max(reader.position_s, 0.0)
         stamp_ns = timeline.stamp_ns(position_s)
         if self._realtime and self._stopped.wait(timeline.remaining_s(position_s)):
@@ -131,12 +131,12 @@ class FileSource:
 
 class _Timeline:
     """
-    When each frame of a file is due, and its stamp.
+    Computes the stamp of each frame of a file, and when the frame is due.
 
-    The stamp is the time at which playing began plus the position of the frame, so that the time
-    between frames is that of the video, however fast the model is. Stamps always increase.
+    The stamp is the time at which reading began plus the position of the frame, so the time
+    between stamps does not depend on the speed of the model. Stamps always increase.
 
-    :param now_ns: the clock of the stamps.
+    :param now_ns: the clock of the stamps, nanoseconds.
     """
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
@@ -147,24 +147,24 @@ class _Timeline:
 
     def restart(self, interval_s: float) -> None:
         """
-        Play from the start again.
+        Begin again at position 0.
 
-        :param interval_s: the least time between the last frame and the next.
+        :param interval_s: least time from the last stamp to the next, seconds.
         """
         self._begin_ns = max(self._now_ns(), self._last_ns + round(interval_s * 1e9))
         self._begin_s = time.monotonic()
 
     def stamp_ns(self, position_s: float) -> int:
-        """Return the stamp of the frame at a position."""
-        # Some files have positions that repeat or go back.
+        """Return the stamp, ns, of the frame at a position, seconds from the start."""
+        # In some files, positions repeat or decrease.
         self._last_ns = max(self._begin_ns + round(position_s * 1e9), self._last_ns + 1)
         return self._last_ns
 
     @property
     def media_time_s(self) -> float:
-        """Return the time of the latest stamp, seconds after the first."""
+        """Return the latest stamp, in seconds after the first one."""
         return (self._last_ns - self._first_ns) * 1e-9
 
     def remaining_s(self, position_s: float) -> float:
-        """Return the seconds until the frame at a position is due."""
+        """Return the seconds until the frame at a position, in seconds, is due."""
         return max(0.0, self._begin_s + position_s - time.monotonic())

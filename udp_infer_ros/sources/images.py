@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Frames from a folder of images."""
+"""Frames from image files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DEFAULT_FPS = 30.0
 
 class ImageReader:
     """
-    The images of a folder or of a glob, sorted by name, numbers in it by their value.
+    Reads the images of a folder or a glob in natural order: frame_9 before frame_10.
 
     :param uri: of kind images.
-    :param settings: `source.fps` is their frame rate.
-    :raises SourceError: if there is no image, or the first cannot be decoded.
+    :param settings: `source.fps` is the frame rate.
+    :raises SourceError: if there is no image, or the first one cannot be decoded.
     """
 
     finite = True
@@ -50,21 +50,21 @@ class ImageReader:
         self._index = -1
 
     def grab(self) -> bool:
-        """Move to the next image; False at the end."""
+        """Move to the next image; return False at the end."""
         self._index += 1
         return self._index < len(self._paths)
 
     def decode(self) -> BgrImage:
         """
-        Decode the image, as (height, width, 3) BGR.
+        Decode the current image, as (height, width, 3) uint8, BGR.
 
-        :raises DecodeError: if it cannot be read.
+        :raises DecodeError: if it cannot be read or decoded.
         """
         return _read(self._paths[self._index])
 
     @property
     def position_s(self) -> float:
-        """Return the time of the image, seconds after the first."""
+        """Return the time of the current image, seconds after the first one."""
         return self._index * self.interval_s
 
     def close(self) -> None:

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-The one way from any source to the worker.
+The intake: passes the frames of any source to the worker.
 
-The intake numbers every frame, drops what exceeds `source.max_fps` before it is decoded and what
-is older than `source.max_age_s` before inference, and counts every drop by cause.
+It numbers every frame, drops frames that exceed `source.max_fps` before decoding and frames that
+are older than `source.max_age_s` before inference, and counts every drop by cause.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from udp_infer_ros.sources.slot import FrameSlot
 from udp_infer_ros.stats import Stats
 
 MAX_PLAUSIBLE_AGE_S = 60.0
-"""An older stamp belongs to a recording or to a clock that is wrong, not to a late frame."""
+"""An older stamp comes from a recording or from a wrong clock, not from a delay."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawFrame:
-    """A frame as the source has it, not decoded yet."""
+    """A frame from a source, not decoded yet."""
 
     decode: Callable[[], BgrImage]
-    """Return the pixels (height, width, 3), BGR. Raises FrameError, e.g. DecodeError."""
+    """Return the image (height, width, 3), BGR. Raises FrameError, e.g. DecodeError."""
     stamp_ns: int
     frame_id: str
     source: str
-    """Name for results and logs, without a password."""
+    """Name for results and logs, without passwords."""
     arrival_s: float
     """`time.monotonic()` when the frame reached this process."""
 
@@ -52,24 +52,24 @@ class PendingFrame:
     wait_s: float = 0.0
     """Seconds in the slot."""
     image: BgrImage | None = None
-    """The pixels, where the source had to decode them itself."""
+    """The image, if it was decoded in the thread of the source."""
     decode_s: float = 0.0
 
 
 class Intake:
     """
-    Takes the frames of one source and hands them to the worker.
+    Passes the frames of one source to the worker.
 
-    `offer` and `reject` run in the thread of the source, `take` and `decode` in the worker;
-    `close` and `wake` in any. `_lock` guards the numbering and the rate limit, FrameSlot itself.
+    The source calls `offer` and `reject` in one thread, the worker `take` and `decode`; the others
+    are safe in any thread. `_lock` guards the numbering, the rate limit and `_last_arrival_s`.
 
     :param settings: `source.*`.
     :param stats: counts frames and drops.
-    :param now_ns: the clock of the stamps.
+    :param now_ns: the clock of the stamps, nanoseconds.
     :param first_index: the number of the first frame.
-    :param wait: `offer` waits for the worker, so that no frame is replaced.
-    :param limit_age: `source.max_age_s` applies.
-    :param clock_s: a monotonic clock in seconds, the one of `RawFrame.arrival_s`.
+    :param wait: whether `offer` waits for the worker, so that no frame is replaced.
+    :param limit_age: whether `source.max_age_s` applies.
+    :param clock_s: the monotonic clock of `RawFrame.arrival_s`, seconds.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Intake:
     ) -> None:
         self.stats = stats
         self.now_ns = now_ns
-        """The clock of the stamps, for sources whose frames carry none."""
+        """The clock of the stamps, nanoseconds."""
         self._slot: FrameSlot[PendingFrame] = FrameSlot(wait=wait, clock_s=clock_s)
         self._age_limit = AgeLimit(settings.max_age_s if limit_age else 0.0, now_ns)
         self._clock_s = clock_s
@@ -93,12 +93,12 @@ class Intake:
         self, raw: RawFrame, *, media_time_s: float | None = None, decode_now: bool = False,
     ) -> bool:
         """
-        Take one frame.
+        Accept or drop one frame.
 
-        :param media_time_s: the time that `source.max_fps` is measured in, where that is not the
-            time of arrival: the position in a file.
+        :param media_time_s: the time to which `source.max_fps` applies, e.g. the position in a
+            file; None for the time of arrival.
         :param decode_now: decode before returning, because the source reuses its buffer.
-        :return: False if no more frames are wanted.
+        :return: False if the intake is closed.
         """
         index = self._number(raw.arrival_s if media_time_s is None else media_time_s)
         if index is None:
@@ -119,37 +119,37 @@ class Intake:
         return accepted
 
     def reject(self, error: FrameError) -> None:
-        """Drop a frame that the source has found to be malformed; it gets a number too."""
+        """Drop a frame that the source found to be malformed, after numbering it."""
         self._number(None)
         self.drop(error)
 
     def drop(self, error: FrameError) -> None:
-        """Count a numbered frame that is lost, and log why."""
+        """Count a numbered frame as dropped, and log the error."""
         self.stats.count_drop(error.cause)
         self.stats.record_error(f'frame dropped: {error}')
         self._warnings.warning(log, error.cause.value, 'frame dropped: %s', error)
 
     @property
     def silent_s(self) -> float:
-        """Return the seconds since the latest frame, or since the intake exists."""
+        """Return the seconds since the latest frame, or since the intake was created."""
         with self._lock:
             return self._clock_s() - self._last_arrival_s
 
     @property
     def drained(self) -> bool:
-        """Return whether the intake is closed and no frame waits."""
+        """Return whether the intake is closed and its slot is empty."""
         return self._slot.drained
 
     def take(self) -> PendingFrame | None:
-        """Wait for a frame and take it; None after `wake` or `close` without a frame."""
+        """Wait for a frame and return it; None after `wake` or `close` without a frame."""
         pending = self._slot.take()
         return pending and replace(pending, wait_s=self._slot.waited_s)
 
     def decode(self, pending: PendingFrame) -> Frame:
         """
-        Decode a frame that was taken, unless it is too old.
+        Check the age of a frame from `take`, and decode it unless `offer` did.
 
-        :raises FrameError: if the frame is stale or malformed; `error.cause` says which.
+        :raises FrameError: if the frame is stale or malformed; `error.cause` is the drop cause.
         """
         raw, image, decode_s = pending.raw, pending.image, pending.decode_s
         begin_s = self._clock_s()
@@ -163,11 +163,11 @@ class Intake:
             decode_s=decode_s)
 
     def wake(self) -> None:
-        """Make `take` return at once."""
+        """Make `take` return at once, also without a frame."""
         self._slot.wake()
 
     def close(self) -> None:
-        """Accept no more frames; one that waits is still processed."""
+        """Accept no more frames; the frame in the slot is still processed."""
         self._slot.close()
 
     def _number(self, time_s: float | None) -> int | None:
@@ -185,10 +185,10 @@ class Intake:
 
 class RateLimiter:
     """
-    Accept as many frames per second as are wanted, evenly spaced.
+    Limits the rate of frames, and accepts frames at even intervals.
 
-    The average rate is met also where the rate of the source is no multiple of it: 20 of 30
-    frames are two of three.
+    The mean rate is exact also if the rate of the source is not a multiple of the limit: from 30
+    to 20 fps, two of three frames are accepted.
 
     :param max_fps: frames per second; 0 accepts all.
     """
@@ -201,14 +201,14 @@ class RateLimiter:
         """
         Return whether a frame at this time is accepted.
 
-        :param now_s: seconds of any clock; if it goes back, the limiter starts again.
+        :param now_s: seconds of any clock; if it jumps back, the limiter restarts.
         """
         interval_s = self._interval_s
         if not interval_s:
             return True
         if self._due_s is None or now_s < self._due_s - 2.0 * interval_s:
             self._due_s = now_s
-        # Tolerate a quarter interval of jitter, so a source at exactly max_fps is not thinned.
+        # Tolerate jitter of a quarter interval, so that a source at max_fps loses no frames.
         if now_s < self._due_s - 0.25 * interval_s:
             return False
         self._due_s = max(self._due_s + interval_s, now_s)
@@ -217,10 +217,10 @@ class RateLimiter:
 
 class AgeLimit:
     """
-    Refuse frames that are too old.
+    Rejects frames that are too old.
 
     :param max_age_s: highest age in seconds; 0 accepts all.
-    :param now_ns: the clock of the stamps.
+    :param now_ns: the clock of the stamps, nanoseconds.
     """
 
     def __init__(self, max_age_s: float, now_ns: Callable[[], int]) -> None:
@@ -254,7 +254,7 @@ def age_s(stamp_ns: int, now_ns: int) -> float | None:
     Return the age of a frame.
 
     :param stamp_ns: stamp of its header, ns.
-    :param now_ns: the clock that the stamp should be from, ns.
+    :param now_ns: current time of the clock of the stamps, ns.
     :return: seconds; None if the stamp is implausible: 0, in the future, or older than
         MAX_PLAUSIBLE_AGE_S.
     """

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The choice of the source for a `source.uri`."""
+"""Creation of the source for a `source.uri`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from udp_infer_ros.sources.uri import FINITE_KINDS, SourceUri
 
 def make_source(settings: SourceSettings, now_ns: Callable[[], int]) -> Source:
     """
-    Return the source that `source.uri` names, not opened yet.
+    Create the source for `source.uri`, without opening it.
 
-    :param now_ns: the clock of the stamps.
-    :raises SourceError: if the uri names a file or a variable that does not exist.
+    :param now_ns: the clock of the stamps, nanoseconds.
+    :raises SourceError: if a file or an environment variable in it does not exist.
     """
     uri = SourceUri.parse(settings.uri)
     if uri.kind in FINITE_KINDS:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Reading of a source frame by frame, whatever kind it is."""
+"""The interface of readers, which read a device, file or stream frame by frame."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from udp_infer_ros.sources.video import VideoReader
 
 
 class Reader(Protocol):
-    """An open device, file or stream. Used by one thread at a time."""
+    """An open device, file or stream. Not thread-safe."""
 
     @property
     def description(self) -> str:
-        """Return its name without a password, its size and frame rate."""
+        """Return the name, without passwords, and the size and rate of the frames."""
         ...
 
     @property
     def interval_s(self) -> float:
-        """Return the nominal time between two frames, seconds; 0 if it is unknown."""
+        """Return the nominal time between two frames, seconds; 0 if unknown."""
         ...
 
     @property
@@ -35,18 +35,18 @@ class Reader(Protocol):
 
     @property
     def finite(self) -> bool:
-        """Return whether it has a known end."""
+        """Return whether the number of frames is known."""
         ...
 
     def grab(self) -> bool:
-        """Move to the next frame, but do not decode it; False at the end or if it is lost."""
+        """Move to the next frame, without decoding it; return False if there are no more."""
         ...
 
     def decode(self) -> BgrImage:
         """
         Decode the current frame.
 
-        :return: (height, width, 3), BGR.
+        :return: (height, width, 3) uint8, BGR.
         :raises DecodeError: if it is damaged; the next one may be valid.
         """
         ...
@@ -61,9 +61,9 @@ OpenReader = Callable[[SourceUri, SourceSettings], Reader]
 
 def open_reader(uri: SourceUri, settings: SourceSettings) -> Reader:
     """
-    Open a source, and prove that its first frame can be decoded.
+    Open a device, file or stream, and decode its first frame.
 
     :return: a reader whose first `grab` moves to that frame.
-    :raises SourceError: if it does not open or its first frame cannot be decoded.
+    :raises SourceError: if it does not open, or its first frame cannot be decoded.
     """
     return ImageReader(uri, settings) if uri.kind == 'images' else VideoReader(uri, settings)

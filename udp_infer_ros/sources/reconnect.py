@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-A camera or stream that is reopened whenever it is lost, although its driver may hang.
+Reopening of a camera or stream that is lost, also if its driver hangs.
 
 OpenCV cannot interrupt a read. So each reader has a thread of its own, `ReaderThread`, which is
-abandoned when it hangs. `Reconnector` watches the current one, and replaces it when it fails.
+abandoned when it hangs. `Reconnector` watches the current thread, and replaces it when it fails.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from udp_infer_ros.stats import Stats
 STABLE_S = 2.0
 """An outage is over when frames have arrived for this long."""
 OPEN_LIMIT_S = 25.0
-"""Opening hangs if it takes longer; FFmpeg gives up earlier."""
+"""If opening takes longer, the driver hangs; the timeout of FFmpeg is shorter."""
 MAX_HUNG = 3
-"""While this many threads hang in the driver, no other is started."""
+"""While this many threads hang in the driver, no new one is started."""
 MAX_BACKLOG_S = 1.0
 PERIOD_S = 0.25
-"""How often the current reader is checked."""
+"""Interval at which the current reader is checked."""
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class BackOff:
     """
-    The wait before an attempt to reopen: longer the longer the source has been lost.
+    The delay before an attempt to reopen, which grows with the duration of the outage.
 
-    So a short outage ends soon after the source is back, and a long one costs little.
+    So a short outage ends quickly, and a long one causes few attempts.
     """
 
     first_s: float = 0.5
@@ -60,13 +60,13 @@ class BackOff:
         :param outage_s: how long the source has been lost.
         """
         delay_s = max(self.first_s, min(outage_s / 8.0, 0.8 * self.longest_s))
-        # Cameras that were lost together are not reopened at the same moment.
+        # Random, so that cameras that were lost together are not reopened at the same time.
         return delay_s * random.uniform(1.0, 1.25)
 
 
 @dataclass
 class Outage:
-    """The time since the last frame, or since the start, until frames arrive for STABLE_S."""
+    """An outage: from the last frame, or the start, until frames have arrived for STABLE_S."""
 
     since_s: float
     attempts: int = 0
@@ -81,13 +81,13 @@ class ReaderThread:
     One reader in a thread of its own, which can be abandoned when the driver hangs.
 
     `_lock` guards all attributes that change, except `error`, which is set before the thread
-    ends and read after that.
+    ends and read afterwards.
 
     :param open_it: opens the reader.
-    :param source: its name, without a password.
-    :param frame_id: of its frames.
-    :param now_ns: the clock of the stamps.
-    :param changed: is set when the reader is open, delivers its first frame, and ends.
+    :param source: the name of the source, without passwords.
+    :param frame_id: for the headers of its frames.
+    :param now_ns: the clock of the stamps, nanoseconds.
+    :param changed: set when the reader is open, when its first frame arrives, and when it ends.
     """
 
     def __init__(
@@ -105,24 +105,24 @@ class ReaderThread:
         self._undecodable = False
         self._description = ''
         self._first_frame_s: float | None = None
-        self._sign_s = time.monotonic()
+        self._last_valid_s = time.monotonic()
         self._intake: queue.SimpleQueue[Intake | None] = queue.SimpleQueue()
         self.error: SourceError | None = None
-        """Why the reader ended; None if no more frames were wanted."""
+        """Why the reader ended; None if it was abandoned or the intake was closed."""
         self._thread = threading.Thread(target=self._run, name='udp_infer reader', daemon=True)
 
     def start(self) -> None:
-        """Open the reader."""
+        """Start the thread, which opens the reader."""
         self._thread.start()
 
     def deliver(self, intake: Intake) -> None:
         """Offer frames to the intake as soon as the reader is open."""
         with self._lock:
-            self._sign_s = time.monotonic()
+            self._last_valid_s = time.monotonic()
         self._intake.put(intake)
 
     def abandon(self) -> None:
-        """Accept nothing from the reader any more, not even a frame that is on its way."""
+        """Accept no more frames from the reader, including one that is being decoded."""
         with self._lock:
             self._abandoned = True
         self._intake.put(None)
@@ -138,7 +138,7 @@ class ReaderThread:
 
     @property
     def description(self) -> str:
-        """Return what is open; empty before that."""
+        """Return the description of the reader; empty until it is open."""
         with self._lock:
             return self._description
 
@@ -151,14 +151,14 @@ class ReaderThread:
     def silent_s(self) -> float:
         """Return the seconds without a valid frame, not counting the wait for the worker."""
         with self._lock:
-            return 0.0 if self._waiting else time.monotonic() - self._sign_s
+            return 0.0 if self._waiting else time.monotonic() - self._last_valid_s
 
     @property
     def flowing_s(self) -> float | None:
         """Return the seconds from the first to the latest valid frame; None before the first."""
         with self._lock:
             first_s = self._first_frame_s
-            return None if first_s is None else self._sign_s - first_s
+            return None if first_s is None else self._last_valid_s - first_s
 
     def _run(self) -> None:
         reader: Reader | None = None
@@ -166,14 +166,14 @@ class ReaderThread:
             reader = self._open()
             with self._lock:
                 self._description = reader.description
-                self._sign_s = time.monotonic()
+                self._last_valid_s = time.monotonic()
             self._changed.set()
             intake = self._intake.get()
             if intake is not None:
                 self._read(reader, intake)
         except SourceError as error:
             self.error = error
-        except Exception as error:  # A driver may raise anything.
+        except Exception as error:  # Drivers raise errors of any type.
             self.error = SourceError('source.uri', self._source, f'reading failed: {error}')
         finally:
             if reader is not None:
@@ -192,37 +192,37 @@ class ReaderThread:
 
     def _skip_backlog(self, reader: Reader) -> int:
         """
-        Skip the frames that were buffered while the stream was opened: they are old.
+        Skip the frames that were buffered during opening, and return the stamp of the next one.
 
-        Those arrive at once; one that had to be awaited is new. Return its stamp.
+        A buffered frame is grabbed at once; a frame for which `grab` blocks is new.
         """
-        self._grab(reader)  # This one was decoded on opening.
-        awaited_s = 0.5 * (reader.interval_s or 1.0 / 30.0)
+        self._grab(reader)  # This frame was decoded during opening.
+        blocked_s = 0.5 * (reader.interval_s or 1.0 / 30.0)
         begin_s = time.monotonic()
         while True:
             before_s = time.monotonic()
             stamp_ns = self._grab(reader)
             now_s = time.monotonic()
-            if (reader.finite or now_s - before_s >= awaited_s
+            if (reader.finite or now_s - before_s >= blocked_s
                     or now_s - begin_s >= MAX_BACKLOG_S or self._is_abandoned()):
                 return stamp_ns
 
     def _offer(self, reader: Reader, intake: Intake, stamp_ns: int) -> bool:
-        """Offer the grabbed frame; return False if no more are wanted."""
+        """Offer the grabbed frame; return False if abandoned or if the intake is closed."""
         if self._is_abandoned():
             return False
         try:
-            wanted = intake.offer(RawFrame(
+            accepted = intake.offer(RawFrame(
                 decode=partial(self._decode, reader), stamp_ns=stamp_ns,
                 frame_id=self._frame_id, source=self._source, arrival_s=time.monotonic(),
             ), decode_now=True)
         except _AbandonedError:
             return False
-        self._record_sign_of_life()
-        return wanted
+        self._record_valid_frame()
+        return accepted
 
     def _decode(self, reader: Reader) -> BgrImage:
-        """Decode for the intake; the next thing that it does is to wait for the worker."""
+        """Decode the grabbed frame. The intake then waits for the worker, which is no stall."""
         try:
             image = reader.decode()
         except DecodeError:
@@ -236,16 +236,16 @@ class ReaderThread:
             self._waiting = True
         return image
 
-    def _record_sign_of_life(self) -> None:
-        """Record that a frame arrived, unless it or the latest decoded one was damaged."""
+    def _record_valid_frame(self) -> None:
+        """Record the time of a frame, unless it or the latest decoded one was damaged."""
         with self._lock:
             self._waiting = False
             if self._undecodable:
                 return
-            self._sign_s = time.monotonic()
+            self._last_valid_s = time.monotonic()
             is_first = self._first_frame_s is None
             if is_first:
-                self._first_frame_s = self._sign_s
+                self._first_frame_s = self._last_valid_s
         if is_first:
             self._changed.set()
 
@@ -256,17 +256,17 @@ class ReaderThread:
 
 class Reconnector:
     """
-    Opens a camera or stream, and reopens it whenever it is lost.
+    Opens a camera or stream, and reopens it when it is lost.
 
-    `open` and then `run` run in threads of their own, and `stop` ends both; the other methods may
-    be called by any thread. `_lock` guards `_reader`, `_abandoned` and `_last_frame_s`; `_known`
-    belongs to `open` and `run`.
+    `open` and then `run` block their threads until `stop` is called in another one. `_lock` guards
+    `_reader`, `_abandoned` and `_last_frame_s`; only `open` and `run` use `_has_delivered`.
 
-    :param uri: what to open.
+    :param uri: of a live kind.
     :param settings: `source.*`.
-    :param now_ns: the clock of the stamps.
-    :param open_reader: opens it.
-    :param open_limit_s: when opening takes longer than this, it hangs.
+    :param now_ns: the clock of the stamps, nanoseconds.
+    :param open_reader: opens the source.
+    :param open_limit_s: longest time for opening, seconds.
+    :param back_off: the delay before each attempt to reopen.
     """
 
     def __init__(
@@ -280,7 +280,7 @@ class Reconnector:
         self._open_reader = partial(open_reader, uri, settings)
         self._open_limit_s = open_limit_s
         self._back_off = back_off
-        self._known = False
+        self._has_delivered = False
         self._stopped = threading.Event()
         self._changed = threading.Event()
         self._warnings = Throttle(period_s=60.0)
@@ -302,7 +302,7 @@ class Reconnector:
             self._changed.wait(PERIOD_S)
             self._changed.clear()
         if reader.opened and not reader.ended and not self._stopped.is_set():
-            self._known = True
+            self._has_delivered = True
             return
         self._abandon(reader)
         raise reader.error or SourceError(
@@ -310,7 +310,7 @@ class Reconnector:
             if self._stopped.is_set() else f'does not answer within {self._open_limit_s:g} s')
 
     def run(self, intake: Intake) -> None:
-        """Deliver frames until `stop`, or until the intake accepts no more."""
+        """Offer frames until `stop` is called or the intake is closed."""
         self._set_last_frame(time.monotonic())
         outage = Outage(since_s=time.monotonic())
         while not self._stopped.is_set():
@@ -327,7 +327,7 @@ class Reconnector:
             self._wait(error, outage, 'lost' if reader.opened else 'not open')
 
     def stop(self) -> None:
-        """Accept no more frames, and end `open` and `run`."""
+        """Accept no more frames, and make `open` and `run` return."""
         self._stopped.set()
         self._changed.set()
         with self._lock:
@@ -346,7 +346,7 @@ class Reconnector:
 
     @property
     def description(self) -> str:
-        """Return what is open, or what will be opened."""
+        """Return the name of the source, with its format while it is open."""
         with self._lock:
             reader = self._reader
         return reader.description if reader is not None and reader.opened else self._uri.redacted
@@ -373,7 +373,7 @@ class Reconnector:
             self._abandoned = [item for item in [*self._abandoned, reader] if not item.ended]
 
     def _watch(self, reader: ReaderThread, outage: Outage, stats: Stats) -> SourceError | None:
-        """Wait until a reader fails; return why, or None if no more frames are wanted."""
+        """Return the error when a reader fails, or None after `stop` or a closed intake."""
         stall_timeout_s = self._settings.stall_timeout_s
         flowing = False
         while not self._stopped.is_set():
@@ -395,18 +395,18 @@ class Reconnector:
         return None
 
     def _report_return(self, outage: Outage, stats: Stats) -> None:
-        """Log that the source delivers frames, if it did not at first."""
+        """Log that frames arrive, and count the reconnect, after at least one failed attempt."""
         if outage.attempts:
-            if self._known:
+            if self._has_delivered:
                 stats.count_reconnect()
             log.info(
                 '%s is %s after %.1f s and %d attempts', self._uri.redacted,
-                'back' if self._known else 'open', time.monotonic() - outage.since_s,
+                'back' if self._has_delivered else 'open', time.monotonic() - outage.since_s,
                 outage.attempts)
-        self._known = True
+        self._has_delivered = True
 
     def _wait(self, error: SourceError, outage: Outage, key: str) -> None:
-        """Wait before the next attempt, and as long as it would be in vain."""
+        """Wait before the next attempt: for the delay, and until the attempt may succeed."""
         delay_s = self._back_off.delay_s(time.monotonic() - outage.since_s)
         self._warnings.warning(
             log, key, '%s; reopening in %.1f s, and again until it answers', error, delay_s)
@@ -415,7 +415,7 @@ class Reconnector:
             self._stopped.wait(self._back_off.first_s)
 
     def _may_succeed(self) -> bool:
-        """Return whether to try now: the device exists, and few readers hang in the driver."""
+        """Return whether the device exists and fewer than MAX_HUNG readers hang."""
         with self._lock:
             self._abandoned = [reader for reader in self._abandoned if not reader.ended]
             hung = len(self._abandoned)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The health of a source, which is reported in the same way for all of them."""
+"""The health report of a source, common to all sources."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from udp_infer_ros.sources.intake import Intake
 
 NOT_STARTED = PartHealth(name='source', message='not started')
 NOT_FAULTS = (Drop.REPLACED, Drop.MAX_FPS, Drop.INFERENCE_ERROR)
-"""Drops that follow from the load or from a limit, not from the source."""
+"""Drops caused by load, by a limit or by the model, not by the source."""
 
 
 class SourceReport:
     """
-    Builds the health of a source from the counters of its intake. Used by one thread.
+    Creates the health reports of a source from the counters of its intake. Not thread-safe.
 
-    :param intake: where the frames of the source go.
+    :param intake: receives the frames of the source.
     """
 
     def __init__(self, intake: Intake) -> None:
@@ -31,26 +31,26 @@ class SourceReport:
         """
         Return the state since the previous call, as part `source`.
 
-        :param description: what the source is, without a password.
+        :param description: the name of the source, without passwords.
         :param fault: why no frames arrive; None if they do.
-        :param at_end: the source has delivered its last frame.
+        :param at_end: whether the source has delivered its last frame.
         """
-        figures = self._stats.snapshot()
+        stats = self._stats.snapshot()
         lost = {
             cause.value: count for cause in Drop if cause not in NOT_FAULTS
-            and (count := figures.dropped[cause.value] - self._reported[cause.value])}
-        self._reported = dict(figures.dropped)
-        level, message = Level.OK, f'{figures.offered_hz:.1f} Hz from {description}'
+            and (count := stats.dropped[cause.value] - self._reported[cause.value])}
+        self._reported = dict(stats.dropped)
+        level, message = Level.OK, f'{stats.offered_hz:.1f} Hz from {description}'
         if fault is not None:
             level, message = Level.ERROR, fault
         elif lost:
             counts = ', '.join(f'{count} {cause}' for cause, count in lost.items())
-            level, message = Level.WARN, f'frames were lost: {counts}; last: {figures.last_error}'
+            level, message = Level.WARN, f'frames were lost: {counts}; last: {stats.last_error}'
         elif at_end:
             message = f'idle: {description} is at its end'
         return PartHealth(name='source', level=level, message=message, values={
-            'source': description, 'offered': figures.offered,
-            'rate_hz': round(figures.offered_hz, 2),
-            **{f'dropped_{cause}': count for cause, count in figures.dropped.items()},
-            'reconnects': figures.reconnects, 'stalls': figures.stalls,
-            'last_error': figures.last_error})
+            'source': description, 'offered': stats.offered,
+            'rate_hz': round(stats.offered_hz, 2),
+            **{f'dropped_{cause}': count for cause, count in stats.dropped.items()},
+            'reconnects': stats.reconnects, 'stalls': stats.stalls,
+            'last_error': stats.last_error})

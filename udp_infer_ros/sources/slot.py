@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The slot between a source and the worker. It holds one frame."""
+"""The slot for one frame between a source and the worker."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar('T')
 
 class FrameSlot(Generic[T]):
     """
-    Holds one frame. There is no queue, so no frame waits longer than one inference.
+    A buffer for one frame, so that a frame waits only while the worker processes another one.
 
-    Safe to use from several threads: `_changed` guards all attributes.
+    Safe to use from several threads: `_changed` guards all attributes except `waited_s`.
 
     :param wait: `put` waits until the slot is free, so that no frame is lost; otherwise a newer
         frame replaces the waiting one.
@@ -28,7 +28,7 @@ class FrameSlot(Generic[T]):
         self, *, wait: bool = False, clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.waited_s = 0.0
-        """How long the frame that was taken last was in the slot; for the thread that takes."""
+        """Seconds that the last taken frame was in the slot; for the thread that calls `take`."""
         self._wait = wait
         self._clock_s = clock_s
         self._put_s = 0.0
@@ -51,9 +51,9 @@ class FrameSlot(Generic[T]):
 
     def put(self, frame: T) -> tuple[bool, T | None]:
         """
-        Leave a frame for the worker.
+        Store a frame for the worker.
 
-        :return: whether the slot accepted it (not after `close`), and the frame it replaced.
+        :return: False after `close`, otherwise True; and the frame that was replaced, or None.
         """
         with self._changed:
             if self._wait:
@@ -66,7 +66,7 @@ class FrameSlot(Generic[T]):
             return True, replaced
 
     def take(self) -> T | None:
-        """Wait for a frame and take it; None after `wake` or `close` without a frame."""
+        """Wait for a frame and remove it; return None after `wake` or `close` without a frame."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._frame is not None or self._closed or self._woken)
@@ -77,13 +77,13 @@ class FrameSlot(Generic[T]):
             return frame
 
     def wake(self) -> None:
-        """Make `take` return at once, with or without a frame."""
+        """Make `take` return at once, also without a frame."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Accept no more frames. A waiting one can still be taken."""
+        """Accept no more frames. A frame in the slot can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

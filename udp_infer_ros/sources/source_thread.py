@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The thread of a source that was started."""
+"""The thread in which a source runs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ log = logging.getLogger(__name__)
 
 class SourceThread:
     """
-    A thread that offers frames to an intake, and closes it at its end.
+    A thread that offers frames to an intake, and closes the intake after the last one.
 
-    Only the thread writes `_fault`, before it ends; the rest belongs to the owner of the source.
+    The thread writes `_fault` before it ends; `health` reads it afterwards.
 
     :param run: offers frames until there are no more, or the intake is closed.
-    :param intake: where the frames go.
+    :param intake: receives the frames.
     """
 
     def __init__(self, run: Callable[[Intake], None], intake: Intake) -> None:
@@ -43,7 +43,7 @@ class SourceThread:
         """
         Close the intake, and wait for the end of the thread.
 
-        :return: whether it ended in time.
+        :return: whether the thread ended in time.
         """
         self._intake.close()
         self._thread.join(timeout_s)
@@ -53,7 +53,7 @@ class SourceThread:
         """
         Return the state since the previous call, as part `source`.
 
-        :param fault: why no frames arrive, while the thread runs.
+        :param fault: why no frames arrive while the thread runs; None if they do.
         """
         if self._thread.is_alive():
             return self._report.health(description, fault)
@@ -64,7 +64,7 @@ class SourceThread:
             self._run(self._intake)
         except SourceError as error:
             self._fail(str(error))
-        except Exception as error:  # A library may raise anything.
+        except Exception as error:  # Libraries raise errors of any type.
             self._fail(f'reading failed: {error}')
         finally:
             self._intake.close()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What `source.uri` names, and how it may be logged."""
+"""Parsing of `source.uri`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from udp_infer_ros.redact import redacted as without_secrets
 
 SourceKind = Literal['device', 'file', 'images', 'stream', 'pipeline']
 FINITE_KINDS: tuple[SourceKind, ...] = ('file', 'images')
-"""The sources with an end. Waiting loses no frame of them; all others are live."""
+"""Kinds of sources that have an end and can wait; all others are live."""
 _GLOB = re.compile(r'[*?\[]')
 _VARIABLE = re.compile(r'\$\{(\w+)\}')
 
@@ -27,7 +27,7 @@ class SourceUri:
 
     kind: SourceKind
     target: int | str
-    """What OpenCV opens. It may contain a password: never log it."""
+    """The argument for OpenCV or the path. It may contain a password: do not log it."""
     redacted: str
     """The name for logs and results, without passwords."""
 
@@ -38,9 +38,9 @@ class SourceUri:
 
         :param text: an index, a path below /dev, a URL, a GStreamer pipeline, a path or a glob;
             `~` is the home folder, `${NAME}` an environment variable.
-        :raises SourceError: if it names a file or a variable that does not exist.
+        :raises SourceError: if a file or an environment variable in it does not exist.
         """
-        # Redact before the variables are replaced: their values may be passwords.
+        # Redact before the variables are replaced, because their values may be passwords.
         redacted, text = without_secrets(text), _with_variables(text)
         if text.isascii() and text.isdigit():
             return cls(kind='device', target=int(text), redacted=f'/dev/video{int(text)}')
@@ -51,7 +51,7 @@ class SourceUri:
         path = Path(text.removeprefix('file://')).expanduser()
         if match := re.fullmatch(r'/dev/video(\d+)', str(path)):
             return cls(kind='device', target=int(match[1]), redacted=str(path))
-        # A file below /dev that does not exist is a camera that is not plugged in.
+        # A missing file below /dev is assumed to be a camera that is not plugged in.
         if path.is_relative_to('/dev') and not path.is_relative_to('/dev/shm'):
             return cls(kind='device', target=str(path), redacted=str(path))
         if path.is_dir() or (_GLOB.search(str(path)) and not path.exists()):

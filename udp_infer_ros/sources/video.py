@@ -17,7 +17,7 @@ from udp_infer_ros.sources.picture import decode_picture
 from udp_infer_ros.sources.uri import SourceUri
 
 OPEN_TIMEOUT_S = 10.0
-"""Longest time for a server to answer, and for a stream to deliver its first key frame."""
+"""Timeout for the answer of a server, and for the first key frame of a stream."""
 OPENCV_LOG_FATAL = 1
 FFMPEG_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
 FFMPEG_LOG_LEVEL = 'OPENCV_FFMPEG_LOGLEVEL'
@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 
 class VideoReader:
     """
-    A cv2.VideoCapture with errors instead of flags.
+    A cv2.VideoCapture that raises errors instead of returning flags.
 
-    :param uri: what to open.
+    :param uri: of a kind other than images.
     :param settings: the format to request from a camera, and the timeout of a stream.
-    :raises SourceError: if it does not open or its first frame cannot be decoded.
+    :raises SourceError: if it does not open, or its first frame cannot be decoded.
     """
 
     def __init__(self, uri: SourceUri, settings: SourceSettings) -> None:
@@ -58,7 +58,7 @@ class VideoReader:
             f'{self._capture.get(cv2.CAP_PROP_FPS):g} fps ({self._capture.getBackendName()})')
 
     def grab(self) -> bool:
-        """Move to the next frame; False at the end or when the source is lost."""
+        """Move to the next frame; return False at the end or if the source is lost."""
         if self._first_is_due:
             self._first_is_due = False
             return True
@@ -67,7 +67,7 @@ class VideoReader:
 
     def decode(self) -> BgrImage:
         """
-        Decode the grabbed frame, as (height, width, 3) BGR.
+        Decode the grabbed frame, as (height, width, 3) uint8, BGR.
 
         :raises DecodeError: if it is damaged; the next one may be valid.
         """
@@ -95,7 +95,7 @@ class VideoReader:
 
     @property
     def finite(self) -> bool:
-        """Return whether it has a known end."""
+        """Return whether the number of frames is known."""
         return self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0.0
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class VideoReader:
         except DecodeError as error:
             self.close()
             if self._is_undecoded:
-                # Some cameras leave out tables that FFmpeg knows by heart; let it decode.
+                # Some cameras omit the standard Huffman tables, which only FFmpeg adds.
                 self._is_undecoded = False
                 self._capture = _open_capture(self._uri, settings)
                 return self._read_first(settings)
@@ -132,7 +132,7 @@ class VideoReader:
 
 def _open_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
     """
-    Open a source.
+    Open a device, file, stream or pipeline.
 
     :raises SourceError: if it does not open.
     """
@@ -146,13 +146,13 @@ def _open_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
 
 def _request_undecoded(capture: cv2.VideoCapture) -> bool:
     """
-    Request the pictures of an MJPEG stream as they are sent.
+    Request the undecoded pictures of an MJPEG stream.
 
-    FFmpeg decodes every frame on arrival, completes truncated pictures from the one before, and
-    scales pictures of another size to that of the first. `decode_picture` decodes on demand,
-    refuses truncated pictures and keeps the size.
+    By default, FFmpeg decodes every frame on arrival and completes truncated pictures from the
+    previous one, and OpenCV scales all pictures to the size of the first. `decode_picture` decodes
+    on demand, rejects truncated pictures and keeps the size.
 
-    :return: whether the stream delivers such pictures.
+    :return: whether the stream delivers undecoded pictures.
     """
     return (
         _fourcc(capture) == 'MJPG' and capture.getBackendName() == 'FFMPEG'
@@ -160,7 +160,7 @@ def _request_undecoded(capture: cv2.VideoCapture) -> bool:
 
 
 def _create_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
-    """Create a capture with the backend of OpenCV that is made for the kind of source."""
+    """Create a capture with the OpenCV backend for the kind of source, if it is available."""
     backends = cv2.videoio_registry.getBackends()
     if uri.kind == 'pipeline':
         if cv2.CAP_GSTREAMER not in backends:
@@ -171,9 +171,9 @@ def _create_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCaptur
     if uri.kind == 'device' and cv2.CAP_V4L2 in backends:
         return cv2.VideoCapture(uri.target, cv2.CAP_V4L2)
     if uri.kind == 'stream' and cv2.CAP_FFMPEG in backends:
-        # Read at every opening. RTSP uses UDP by default, which loses packets.
+        # OpenCV reads it at every opening. The default of RTSP is UDP, which loses packets.
         os.environ.setdefault(FFMPEG_OPTIONS, 'rtsp_transport;tcp')
-        # The stall timeout fires first; this ends the abandoned read.
+        # Longer than the stall timeout, after which the read is abandoned; this ends that read.
         read_timeout_s = max(settings.stall_timeout_s + 1.0, OPEN_TIMEOUT_S)
         return cv2.VideoCapture(uri.target, cv2.CAP_FFMPEG, [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(OPEN_TIMEOUT_S * 1e3),
@@ -183,9 +183,9 @@ def _create_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCaptur
 
 def _configure_camera(capture: cv2.VideoCapture, settings: SourceSettings) -> None:
     """
-    Request a format from a camera, and log where it uses another one.
+    Request a format from a camera, and warn about values that the camera does not use.
 
-    The pixel format comes first, because the sizes depend on it, and the rates on the size.
+    The pixel format is set first, because the sizes depend on it, and the rates on the size.
     """
     if settings.fourcc:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*settings.fourcc))
@@ -194,7 +194,7 @@ def _configure_camera(capture: cv2.VideoCapture, settings: SourceSettings) -> No
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
     if settings.fps:
         capture.set(cv2.CAP_PROP_FPS, settings.fps)
-    # The return value of set() proves nothing: drivers choose the nearest value that they have.
+    # set() also succeeds if the driver chooses another value, so read the values back.
     for name, requested, actual in (
             ('source.fourcc', settings.fourcc, _fourcc(capture)),
             ('source.width', settings.width, round(capture.get(cv2.CAP_PROP_FRAME_WIDTH))),
@@ -211,9 +211,9 @@ def _fourcc(capture: cv2.VideoCapture) -> str:
 
 
 def _silence_opencv() -> None:
-    """Keep OpenCV from printing what the errors of this module state better."""
+    """Disable the output of OpenCV and FFmpeg; this module raises errors instead."""
     # OpenCV 5 moved the function.
     set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
     set_level(OPENCV_LOG_FATAL)
-    # FFmpeg itself writes to stderr at every attempt, sometimes with the password in the URL.
+    # FFmpeg writes to stderr at every attempt, sometimes with the password in the URL.
     os.environ.setdefault(FFMPEG_LOG_LEVEL, FFMPEG_LOG_QUIET)
