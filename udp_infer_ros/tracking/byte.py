@@ -2,20 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-BYTE: match high-score detections to tracks first, then low-score ones to the tracks left over.
+BYTE: match high-score detections to tracks first, then low-score ones to the remaining tracks.
 
 Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022.
-A partly hidden object has a low score but is still there, so its box keeps its track alive.
+The score of a partly occluded object is low, but its box can still continue its track.
 
 Differences from the paper's code, and why:
 
-* Time comes from stamps, so dropped frames and irregular intervals are predicted over.
-* Only boxes of the track's class are matched, as in MMDetection's ByteTracker: an id keeps its
-  class.
-* The first association is gated by the IoU alone. The score only ranks the pairs that pass
-  (cost 1 - IoU * score); in the gate, a less certain box would need more overlap.
-* Ids are assigned at confirmation, so they have no gaps.
-* Only a new track can be a duplicate of another; see `DUPLICATE_HITS`.
+* The prediction uses stamps, so it is correct for dropped frames and irregular intervals.
+* Only boxes of the track's class are matched, as in MMDetection's ByteTracker, so the class of an
+  id does not change.
+* The gate of the first association is the IoU alone. The score only ranks the pairs that pass
+  (cost 1 - IoU * score); with the score in the gate, low-score boxes would need more overlap.
+* Ids are assigned at confirmation, so they are consecutive.
+* Only a new track can be a duplicate of another one; see `DUPLICATE_HITS`.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ from udp_infer_ros.tracking.association import best_pairs, iou
 from udp_infer_ros.tracking.motion import Floats, Index, Mask, Tracks
 
 LOW_SCORE_IOU = 0.5
-"""Least IoU of the second association (the paper's code: a distance up to 0.5)."""
+"""Least IoU in the second association (the paper's code: a distance up to 0.5)."""
 DUPLICATE_IOU = 0.85
 """Two tracks with a larger IoU may be one object (the paper's code: a distance below 0.15)."""
 DUPLICATE_HITS = 5
 """
 The younger of two such tracks is a duplicate only if it has fewer hits.
 
-The paper's code has no such limit and removes objects that walk behind others. With it, a
-synthetic crowd on four lanes has less than half the id switches, and doubled boxes are still
-removed.
+The paper's code has no such limit, and removes tracks of objects that pass behind others. With
+the limit, a synthetic crowd on four lanes has less than half the id switches, and tracks of
+duplicate boxes are still removed.
 """
 
 _MIN_SIDE_PX = 1e-6
 _MAX_PX = 1e9
-"""Sides and coordinates outside cannot come from an image, and would under- or overflow."""
+"""Sides and coordinates beyond these are not from an image, and would underflow or overflow."""
 _UNMATCHED = -1
 
 
 @dataclass(kw_only=True)
 class Observations:
-    """The detections of one frame and the tracks that they are matched to."""
+    """The detections of one frame, and the track that each is matched to."""
 
     box: Floats
     """(n, 4) center x, center y, width, height, px."""
     class_id: Index
     """(n,) class index."""
     score: NDArray[np.float32]
-    """(n,) in the detector's precision, so that 0.7 from a float32 is not below 0.7."""
+    """(n,) float32 as in Detections: in float64, a float32 of 0.7 would be below 0.7."""
     valid: Mask
     """(n,) whether the box is finite and has an area."""
     track: Index
@@ -66,7 +66,7 @@ class Observations:
 
     @classmethod
     def from_detections(cls, detections: Detections) -> Observations:
-        """Convert detections; nothing is matched yet."""
+        """Convert detections, without matches."""
         corners = detections.xyxy.astype(np.float64)
         with np.errstate(invalid='ignore'):
             box = np.asarray(center_size_from_corners(corners), dtype=np.float64)
@@ -77,7 +77,7 @@ class Observations:
             track=np.full(len(box), _UNMATCHED, dtype=np.intp))
 
     def unmatched(self, low: float, high: float = np.inf) -> Index:
-        """Return the rows without a track whose score is in [low, high)."""
+        """Return the valid rows without a track whose score is in [low, high)."""
         return np.flatnonzero(
             self.valid & (self.track == _UNMATCHED) & (self.score >= low) & (self.score < high))
 
@@ -88,13 +88,13 @@ class Observations:
 
 class ByteTracker:
     """
-    A tracker that gives every detection the id of its track. Instances share nothing.
+    A tracker that assigns a track id to each detection. Not thread-safe.
 
-    One thread at a time. Ids are 1, 2, 3, ... in the order of confirmation and are never used
-    twice, not even after `reset`.
+    Ids are 1, 2, 3, ... in the order of confirmation. An instance uses each id once, also after
+    `reset`.
 
-    :param rules: the thresholds, explained in `TrackSettings`. Whatever they are, detections
-        below `high_threshold` never start a track, and boxes that do not overlap never match.
+    :param rules: the thresholds, see `TrackSettings`. With any of them, detections below
+        `high_threshold` start no tracks, and boxes that do not overlap are not matched.
     """
 
     def __init__(self, rules: TrackSettings) -> None:
@@ -107,7 +107,7 @@ class ByteTracker:
         self._rules = rules
 
     def reset(self) -> None:
-        """Remove all tracks. The next frame is a first frame; ids continue."""
+        """Remove all tracks. The next frame counts as the first one; ids continue."""
         self._tracks = Tracks.empty()
         self._stamp_ns: int | None = None
 
@@ -133,7 +133,7 @@ class ByteTracker:
             confirmed, observed, observed.unmatched(high), rules.match_iou, fuse_score=True)
 
         # Step 3: second association, with low-score boxes. Only for tracks that were matched in
-        # the previous frame: a low score is no evidence for a track that was already lost.
+        # the previous frame: a low score is not sufficient to find a lost track again.
         self._associate(
             confirmed & self._tracks.tracked, observed, observed.unmatched(low, high),
             LOW_SCORE_IOU, fuse_score=False)
@@ -159,14 +159,14 @@ class ByteTracker:
         """
         Advance the tracks to a new time; remove those that are lost for longer than `lost_s`.
 
-        :return: whether this is a first frame.
+        :return: whether this is the first frame, also after a reset.
         """
         if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
             self.reset()
         previous_ns, self._stamp_ns = self._stamp_ns, stamp_ns
         if previous_ns is None:
             return True
-        # In ns, where 0.3 s is a whole number: in seconds it would be slightly more than 0.3.
+        # In integer ns: a difference of 0.3 s, computed in seconds, can be slightly above 0.3.
         self._tracks = self._tracks.select(
             stamp_ns - self._tracks.matched_ns <= self._rules.lost_s * 1e9)
         self._tracks.predict((stamp_ns - previous_ns) * 1e-9)
@@ -177,12 +177,12 @@ class ByteTracker:
         fuse_score: bool,
     ) -> None:
         """
-        Match tracks with rows of their class, for the largest sum of IoU (times score).
+        Match tracks to rows of their class so that the sum of IoU (times score) is largest.
 
         :param candidates: (tracks,) which tracks take part, unless they already have a match.
         :param row: (r,) the rows that take part.
         :param min_iou: least IoU of a pair.
-        :param fuse_score: whether the score ranks the pairs too.
+        :param fuse_score: whether to multiply the IoU by the score.
         """
         tracks = self._tracks
         free = candidates.copy()
@@ -199,19 +199,19 @@ class ByteTracker:
         observed.track[row[j]] = track[i]
 
     def _update_matched(self, observed: Observations, stamp_ns: int) -> None:
-        """Correct the tracks that have a match."""
+        """Update the tracks that have a match; mark the others as lost."""
         row = observed.matched()
         self._tracks.correct(observed.track[row], observed.box[row], stamp_ns)
 
     def _spawn(self, observed: Observations, stamp_ns: int) -> None:
-        """Start tracks."""
+        """Start a track for each remaining high-score row."""
         row = observed.unmatched(max(self._rules.new_threshold, self._rules.high_threshold))
         observed.track[row] = len(self._tracks) + np.arange(len(row))
         self._tracks = self._tracks.joined(
             Tracks.from_boxes(observed.box[row], observed.class_id[row], stamp_ns))
 
     def _confirm(self, *, at_once: bool) -> None:
-        """Assign ids to tracks that have `min_hits` matches, or to all of them at once."""
+        """Assign ids to new tracks: those with `min_hits` matches, or all if `at_once`."""
         tracks = self._tracks
         due = ~tracks.confirmed & tracks.tracked
         if not at_once:
@@ -226,10 +226,10 @@ class ByteTracker:
 
     def _remove_duplicates(self) -> None:
         """
-        Remove the younger of a tracked and a lost track at one place, if it is new.
+        Remove duplicates: if a tracked and a lost track overlap, the younger one if it is new.
 
-        A doubled box starts such a track; while the lost one lives, it can take detections from
-        the other.
+        A second box on an object starts such a track. While the lost track exists, it can be
+        matched to detections of the other one.
         """
         tracks = self._tracks
         tracked = np.flatnonzero(tracks.confirmed & tracks.tracked)
@@ -239,7 +239,7 @@ class ByteTracker:
         same = iou(tracks.box[tracked], tracks.box[lost]) > DUPLICATE_IOU
         same &= tracks.class_id[tracked, np.newaxis] == tracks.class_id[lost]
         i, j = np.nonzero(same)
-        younger = np.maximum(tracked[i], lost[j])  # Tracks are in the order of age.
+        younger = np.maximum(tracked[i], lost[j])  # Tracks are sorted, oldest first.
         keep = np.ones(len(tracks), dtype=np.bool_)
         keep[younger[tracks.hits[younger] < DUPLICATE_HITS]] = False
         self._tracks = tracks.select(keep)

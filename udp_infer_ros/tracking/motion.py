@@ -4,10 +4,10 @@
 """
 Motion model: a constant-velocity Kalman filter for all tracks at once.
 
-Noise is relative to the side of the box along the coordinate, so near and far objects are
-treated alike. The numbers are ByteTrack's, per frame at 30 fps: `_std_weight_position` = 1/20 of
-a side and `_std_weight_velocity` = 1/160 of a side per frame. The variance of a random walk
-grows with time, hence "squared, times 30" per second.
+Noise is relative to the side of the box along the coordinate, so it does not depend on the
+distance of the object. The values are those of ByteTrack, per frame at 30 fps:
+`_std_weight_position` = 1/20 side and `_std_weight_velocity` = 1/160 side per frame. The variance
+of a random walk is proportional to time, so its value per second is 30 times that per frame.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ INITIAL_VELOCITY_STD = 10.0 * 30.0 / 160.0
 @dataclass(kw_only=True)
 class Tracks:
     """
-    The tracks of one tracker as columns of a table, the oldest first.
+    The tracks of one tracker, as columns of a table; rows are sorted, oldest first.
 
     Each coordinate of a box has its own Kalman filter with the state (box, velocity). The
-    coordinates are independent, so three numbers per coordinate are the whole covariance.
+    coordinates are independent, so a coordinate has a covariance matrix of three values.
     """
 
     track_id: NDArray[np.int64]
@@ -84,7 +84,7 @@ class Tracks:
 
     @classmethod
     def empty(cls) -> Tracks:
-        """Return no tracks."""
+        """Return tracks without rows."""
         return cls.from_boxes(np.empty((0, 4)), np.empty(0, dtype=np.intp), 0)
 
     def __len__(self) -> int:
@@ -92,13 +92,13 @@ class Tracks:
 
     @property
     def confirmed(self) -> Mask:
-        """Return which tracks have an id, (n,)."""
+        """Return the mask (n,) of the tracks that have an id."""
         has_id: Mask = self.track_id != NO_TRACK
         return has_id
 
     def select(self, keep: Mask) -> Tracks:
         """
-        Return some of the tracks.
+        Return the selected tracks.
 
         :param keep: (n,) mask.
         """
@@ -118,11 +118,11 @@ class Tracks:
 
     def predict(self, dt_s: float) -> None:
         """
-        Move every box to its expected place (Kalman prediction).
+        Advance every track in time (Kalman prediction).
 
         :param dt_s: seconds since the previous frame, 0 or more.
         """
-        # Without measurements, an extrapolated size soon explodes or turns negative.
+        # Without measurements, an extrapolated size soon becomes very large or negative.
         self.velocity[~self.tracked, 2:] = 0.0
         square = _sides(self.box) ** 2
         velocity_noise = VELOCITY_NOISE * square * dt_s
@@ -151,8 +151,8 @@ class Tracks:
         residual = box - self.box[track]
         self.box[track] += box_var / total * residual
         self.velocity[track] += covariance / total * residual
-        # Sums of terms that are not negative: the textbook's differences can turn negative by
-        # rounding after hours without a frame.
+        # Sums of terms >= 0: the usual form with differences can become negative by rounding
+        # after hours without a frame.
         determinant = np.maximum(box_var * velocity_var - covariance ** 2, 0.0)
         self.box_var[track] = box_var * noise / total
         self.covariance[track] = covariance * noise / total
