@@ -14,7 +14,7 @@ def test_each_property_of_a_model_is_one_line(tmp_path):
     path = write_model(tmp_path / 'm.onnx', yolo_table([], 12), metadata={'names': str(names)})
     lines = dict(line.split(None, 1) for line in describe_model(str(path)).splitlines())
     assert lines['model'] == 'm' and lines['file'] == str(path)
-    assert lines['family'] == 'yolo (the shape, with a column for every cell)'
+    assert lines['family'] == 'yolo (a column for every cell, or a row for every class name)'
     assert lines['input'] == '64 x 64, float32'
     assert lines['image'] == 'RGB 0..1, letterbox'
     assert lines['classes'].startswith('12: thing 0, thing 1,')

@@ -69,6 +69,17 @@ def test_the_boxes_with_the_highest_scores_are_kept_if_there_are_too_many(tmp_pa
     assert len(detect(model, gray(), max_candidates=7)) == 7
 
 
+@pytest.mark.parametrize('layout', ['yolo', 'end2end'])
+def test_boxes_outside_the_image_do_not_use_up_the_limit(tmp_path, layout):
+    # The image of 128 x 64 pixels is in rows 16 to 48; the best boxes are in the padding.
+    boxes = [(i * 6, 0, i * 6 + 5, 10, 0.9, 0) for i in range(10)]
+    boxes += [(i * 6, 20, i * 6 + 5, 40, 0.5, 0) for i in range(10)]
+    table = yolo_table(boxes, 3) if layout == 'yolo' else np.array([boxes])
+    model = load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES))
+    assert len(detect(model, gray(128, 64), max_detections=8)) == 8
+    assert len(detect(model, gray(128, 64), max_detections=100)) == 10
+
+
 @pytest.mark.parametrize('classes, kept', [
     (('dog',), ['dog']), (('2',), ['dog']), (('dog', '0'), ['person', 'dog']), ((), [
         'person', 'dog'])])
@@ -131,6 +142,16 @@ def test_classes_without_names_get_numbers(tmp_path):
     assert found.class_name.tolist() == ['class_2']
 
 
+def test_class_names_of_the_file_are_made_printable(tmp_path):
+    names = ['a\nb', '\x1b[31mred', '\ud800']
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table([(0, 0, 20, 20, 0.9, 2)], 3),
+        metadata={'names': ascii(names)})
+    model = load(path)
+    assert model.info.labels == ('a b', '\ufffd[31mred', '\ufffd')
+    assert detect(model, gray()).class_name.tolist() == ['\ufffd']
+
+
 def test_configured_class_names_take_precedence_over_those_in_the_file(tmp_path):
     table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
     model = load(write_model(tmp_path / 'm.onnx', table, metadata=NAMES), labels=('a', 'b', 'c'))
@@ -170,13 +191,15 @@ def test_a_model_for_another_task_is_refused(tmp_path, task):
         f'must be an object detector, but its task is {task!r}; use a detection model')
 
 
-def test_an_unknown_layout_is_refused_with_its_shapes_and_the_known_ones(tmp_path):
+def test_an_unknown_layout_is_refused_with_its_shapes_and_the_choices(tmp_path):
     path = write_model(tmp_path / 'm.onnx', np.zeros((1, 1000)), metadata=NAMES)
     text = refusal(path)
-    assert 'has outputs of an unknown layout: output0 (1, 1000)' in text
-    assert 'yolo (1, 4 + classes, n); yolov5 (1, 3 n, 5 + classes)' in text
+    assert 'has outputs of an unknown layout: output0 (1, 1000); set model.family if it is one ' \
+        'of: yolo, yolov5, ' in text
+    assert len(text) < 500
     two = write_model(tmp_path / 'n.onnx', np.zeros((1, 116, 84)), np.zeros((1, 32, 16, 16)))
-    assert 'output0 (1, 116, 84), output1 (1, 32, 16, 16)' in refusal(two)
+    assert 'output0 (1, 116, 84), output1 (1, 32, 16, 16); name the classes in model.labels, or ' \
+        'set' in refusal(two)
 
 
 def test_a_wrong_number_of_class_names_is_refused(tmp_path):
@@ -186,6 +209,53 @@ def test_a_wrong_number_of_class_names_is_refused(tmp_path):
         'give 3 names in model.labels')
     path = write_model(tmp_path / 'n.onnx', yolo_table([], 5), metadata=NAMES)
     assert 'names 3 classes, but the network has 5' in refusal(path)
+
+
+@pytest.mark.parametrize('imgsz, pixels', [('[0, 64]', '64 x 0'), ('9000', '9000 x 9000')])
+def test_an_impossible_size_in_the_metadata_is_refused(tmp_path, imgsz, pixels):
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table([], 3), input_shape=(1, 3, 'h', 'w'),
+        metadata={'imgsz': imgsz})
+    text = refusal(path)
+    assert f'must have an input of 1 to 8192 pixels a side, and not {pixels}, but has ' in text
+    assert 'the metadata imgsz is the size' in text
+
+
+@pytest.mark.parametrize('kind, shape', [
+    (onnx.TensorProto.BOOL, (1, 64, 64)), (onnx.TensorProto.INT64, (1,)),
+    (onnx.TensorProto.INT64, (1, 10**6, 10**6)), (onnx.TensorProto.INT64, ())])
+def test_an_impossible_mask_is_refused(tmp_path, kind, shape):
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table([], 3), size_inputs={'pixel_mask': (kind, shape)})
+    assert 'must have an input pixel_mask of shape (1, ' in refusal(path)
+
+
+def test_names_of_inputs_and_outputs_are_made_printable_in_errors(tmp_path):
+    name = '\x1b[31mred\nWARNING ' + 'x' * 1000
+    path = write_model(tmp_path / 'm.onnx', np.zeros((1, 5)), output_names=[name])
+    assert refusal(path).isprintable() and len(refusal(path)) < 1000
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table([], 3), input_name=name, input_shape=(1, 7, 64, 64))
+    assert refusal(path).isprintable() and len(refusal(path)) < 1000
+
+
+@pytest.mark.parametrize('node, kind', [
+    (onnx.helper.make_node('SequenceConstruct', ['images'], ['found']),
+     onnx.helper.make_sequence_type_proto(onnx.helper.make_tensor_type_proto(1, None))),
+    (onnx.helper.make_node(
+        'Constant', [], ['found'], value=onnx.helper.make_tensor('t', 8, (1, 84, 84), 7056 * ['a'])),
+     onnx.helper.make_tensor_type_proto(8, (1, 84, 84))),
+])
+def test_an_output_that_is_not_a_tensor_of_numbers_is_refused(tmp_path, node, kind):
+    helper = onnx.helper
+    graph = helper.make_graph(
+        [node], 'test', [helper.make_tensor_value_info('images', 1, (1, 3, 64, 64))],
+        [helper.make_value_info('found', kind)])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8),
+        tmp_path / 'm.onnx')
+    assert "must have tensors of numbers as outputs, but 'found' is not one" in refusal(
+        tmp_path / 'm.onnx')
 
 
 @pytest.mark.parametrize('shape', [
@@ -219,7 +289,7 @@ def test_the_size_of_a_dynamic_input_is_read_from_the_metadata(tmp_path):
 def test_a_model_that_does_not_fit_the_configured_family_is_refused(tmp_path):
     path = write_model(tmp_path / 'm.onnx', np.zeros((1, 8, 5)), metadata=NAMES)
     text = refusal(path, family='end2end')
-    assert text.startswith("model.family = 'end2end': does not fit the outputs of")
+    assert text.startswith(f"model.family = 'end2end': does not fit the outputs of {path}, ")
     assert 'which are output0 (1, 8, 5)' in text and 'expected is (1, n, 6)' in text
 
 
@@ -228,9 +298,9 @@ def test_the_bundled_model_is_described():
     assert (info.name, info.family, len(info.labels)) == ('nanodet_g_416', 'yolo', 80)
     assert (info.input_width, info.provider, info.threads) == (416, 'CPUExecutionProvider', 1)
     assert str(info) == (
-        'nanodet_g_416: yolo (the shape, with a column for every cell), 80 classes, input '
-        '416 x 416 RGB 0..1, letterbox, CPUExecutionProvider (auto: the best of this '
-        'onnxruntime), 1 threads')
+        'nanodet_g_416: yolo (a column for every cell, or a row for every class name), '
+        '80 classes, input 416 x 416 RGB 0..1, letterbox, CPUExecutionProvider (auto: the best '
+        'of this onnxruntime), 1 threads')
 
 
 @pytest.mark.parametrize('settings, text', [

@@ -172,6 +172,18 @@ def end2end(objects):
     return [table]
 
 
+def deepstream(objects, rows_per_cell=1):
+    grid = np.tile(cells(), (rows_per_cell, 1))
+    center, size = grid[:, :2] * grid[:, 2:], grid[:, 2:]
+    table = np.zeros((1, len(grid), 6))
+    table[0, :, :2], table[0, :, 2:4] = center - size / 2, center + size / 2
+    table[0, :, 4] = np.random.default_rng(4).uniform(0.0, 0.01, len(grid))
+    table[0, :, 5] = np.random.default_rng(5).integers(0, CLASSES, len(grid))
+    table[0, some_rows(len(grid), len(objects))] = np.column_stack(
+        (objects.xyxy, objects.scores, objects.class_ids))
+    return [table]
+
+
 def yolov7_end2end(objects):
     return [np.column_stack((
         np.zeros(len(objects)), objects.xyxy, objects.class_ids, objects.scores))]
@@ -294,6 +306,7 @@ EXPORTS = {
     'nanodet': Export(nanodet, outputs=('output',), input_name='data'),
     'end2end': Export(end2end),
     'yolov7_end2end': Export(yolov7_end2end, outputs=('output',)),
+    'deepstream': Export(deepstream, ('output',), 'input', metadata={}, labels=LABELS),
     'rtdetr': Export(
         rtdetr, ('labels', 'boxes', 'scores'), size_inputs={'orig_target_sizes': (INT64, (1, 2))}),
     'ultralytics_rtdetr': Export(
@@ -367,7 +380,7 @@ def test_known_objects_are_found(tmp_path, family, count, width, height):
 
 
 @pytest.mark.parametrize('family', [
-    'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet'])
+    'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'deepstream'])
 def test_the_number_of_boxes_is_limited_before_suppression(tmp_path, family):
     export = EXPORTS[family]
     [table] = export.encode(scene(0))
@@ -375,6 +388,8 @@ def test_the_number_of_boxes_is_limited_before_suppression(tmp_path, family):
     if family in ('yolo', 'yolov5', 'yolov6', 'yolox_decoded'):
         boxes = garbage[:, :4] if family == 'yolo' else garbage[:, :, :4].swapaxes(1, 2)
         boxes *= 200
+    if family == 'deepstream':
+        garbage[0] *= (10, 10, 200, 200, 1, 1)
     path = write_model(
         tmp_path / 'm.onnx', garbage, input_shape=export.input_shape, metadata=export.metadata,
         output_names=export.outputs, input_name=export.input_name)
@@ -429,6 +444,165 @@ def test_the_score_of_yolov5_with_one_class_is_the_objectness(tmp_path):
     detector = Detector.load(ModelSettings(id=str(path)))
     assert detector.info.family == 'yolov5'
     np.testing.assert_allclose(detect(detector, WIDTH, HEIGHT).score, [0.8], atol=1e-6)
+
+
+def write_table(path, table):
+    """Write a file with one output and without class names."""
+    return write_model(path, table, input_shape=(1, 3, HEIGHT, WIDTH))
+
+
+def test_a_class_score_of_yolov5_that_is_always_one_is_not_a_class(tmp_path):
+    # In float16, the score of the only class is rounded to 1.
+    table = np.random.default_rng(1).uniform(0, 0.01, (1, 3 * len(cells()), 6))
+    table[0, :, :4] += (100, 100, 20, 20)
+    table[0, :, 5] = 1.0
+    path = write_table(tmp_path / 'm.onnx', table)
+    assert Detector.load(ModelSettings(id=str(path))).info.family == 'yolov5'
+
+
+@pytest.mark.parametrize('labels', [(), LABELS[:1], LABELS])
+@pytest.mark.parametrize('class_count', [1, 2, 3, 80])
+@pytest.mark.parametrize('rows_per_cell', [1, 3])
+def test_a_deepstream_export_is_not_mistaken_for_another_family(
+        tmp_path, rows_per_cell, class_count, labels):
+    objects = scene(12)
+    [table] = deepstream(objects, rows_per_cell)
+    table[0, :, 5] = np.random.default_rng(5).integers(0, class_count, len(table[0]))
+    path = write_table(tmp_path / 'm.onnx', table)
+    detector = Detector.load(ModelSettings(id=str(path), labels=labels))
+    assert detector.info.family == 'deepstream'
+    found = detect(detector, WIDTH, HEIGHT)
+    np.testing.assert_allclose(
+        found.xyxy, objects.xyxy[np.argsort(-objects.scores)], atol=0.01)
+
+
+def long_list():
+    """Return a list of boxes that is longer than a feature pyramid has rows."""
+    [table] = deepstream(scene(12), rows_per_cell=3)
+    return np.concatenate((table, table[:, :1000]), axis=1)
+
+
+def test_overlapping_boxes_of_a_long_unsorted_list_are_suppressed(tmp_path):
+    detector = Detector.load(ModelSettings(id=str(write_table(tmp_path / 'm.onnx', long_list()))))
+    assert detector.info.family == 'deepstream' and len(detect(detector, WIDTH, HEIGHT)) == 12
+
+
+def test_a_long_list_that_is_sorted_by_score_is_end_to_end(tmp_path):
+    table = long_list()
+    path = write_table(tmp_path / 'm.onnx', table[:, np.argsort(-table[0, :, 4])])
+    assert Detector.load(ModelSettings(id=str(path))).info.family == 'end2end'
+
+
+def scale_rows(table):
+    table[0, :, :4] /= (WIDTH, HEIGHT, WIDTH, HEIGHT)
+    return table
+
+
+def scale_columns(table):
+    table[0, :4] /= np.array([[WIDTH], [HEIGHT], [WIDTH], [HEIGHT]])
+    return table
+
+
+def use_logits(table):
+    table[0, 4:] = table[0, 4:] * 12 - 9
+    return table
+
+
+def put_score_last(table):
+    return table[:, :, (0, 1, 2, 3, 5, 4)]
+
+
+def use_centers(table):
+    center, size = (table[0, :, :2] + table[0, :, 2:4]) / 2, table[0, :, 2:4] - table[0, :, :2]
+    table[0, :, :4] = np.hstack((center, size))
+    return table
+
+
+def use_corners(table):
+    half = table[0, :, 2:4] / 2
+    table[0, :, :4] = np.hstack((table[0, :, :2] - half, table[0, :, :2] + half))
+    return table
+
+
+def use_two_scores(table):
+    table[0, :, 5] = table[0, :, 4] / 3
+    return table
+
+
+@pytest.mark.parametrize('encode, change', [
+    # Also the layout of YOLOv8 in rows: four numbers, then only class scores.
+    (yolox_decoded, lambda table: table),
+    (yolo, use_logits), (yolo, scale_columns), (yolov5, scale_rows), (yolov5, use_corners),
+    (yolov6, use_corners), (yolox_decoded, use_corners), (yolox_decoded, scale_rows),
+    (end2end, put_score_last), (end2end, use_centers), (end2end, use_two_scores),
+    (deepstream, put_score_last), (deepstream, use_two_scores), (deepstream, scale_rows),
+    (end2end, scale_rows),
+    (ultralytics_rtdetr, use_corners), (ultralytics_rtdetr, use_two_scores),
+])
+def test_a_similar_layout_without_class_names_is_refused(tmp_path, encode, change):
+    [table] = encode(scene(MANY))
+    path = write_table(tmp_path / 'm.onnx', change(table))
+    with pytest.raises(ModelError, match='has outputs of an unknown layout: .*; name the classes '
+                                         'in model.labels, or set model.family'):
+        Detector.load(ModelSettings(id=str(path)))
+
+
+@pytest.mark.parametrize('labels', [(), LABELS])
+def test_yolov8_in_rows_is_refused(tmp_path, labels):
+    [table] = yolox_decoded(scene(0))
+    path = write_table(tmp_path / 'm.onnx', table[:, :, :4 + CLASSES])
+    with pytest.raises(ModelError, match='has outputs of an unknown layout'):
+        Detector.load(ModelSettings(id=str(path), labels=labels))
+
+
+@pytest.mark.parametrize('export', EXPORTS)
+@pytest.mark.parametrize('family', FAMILIES)
+def test_a_family_that_is_set_fits_the_shapes_or_is_refused(tmp_path, export, family):
+    path = EXPORTS[export].write(tmp_path / 'm.onnx', scene(12))
+    try:
+        detector = load(path, EXPORTS[export], family=family)
+    except ModelError as error:
+        assert family != export
+        layout = f'expected is {FAMILIES[family].layout}; set model.family to auto'
+        assert layout in str(error) or ' classes, but the network has ' in str(error)
+    else:
+        detect(detector, WIDTH, HEIGHT, min_score=0.0)
+
+
+@pytest.mark.parametrize('family', [
+    'end2end', 'deepstream', 'paddle', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet',
+    'ultralytics_rtdetr', 'ultralytics_rtdetr_scores', 'yolov7_end2end', 'rtdetr'])
+def test_yolo_is_refused_as_any_other_family(tmp_path, family):
+    export = replace(EXPORTS['yolo'], metadata={})
+    with pytest.raises(ModelError) as caught:
+        load(export.write(tmp_path / 'm.onnx', scene(5)), export, family=family)
+    assert str(caught.value).startswith(f'model.family = {family!r}: does not fit the outputs of')
+    assert f'expected is {FAMILIES[family].layout}; ' in str(caught.value)
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_outputs_of_any_shape_fit_the_family_that_is_set_or_are_refused(tmp_path, family):
+    random = np.random.default_rng(1)
+    for i in range(12):
+        outputs = [
+            random.uniform(-1, 9, random.choice((0, 1, 4, 5, 6, 7, 40), random.integers(0, 4)))
+            for _ in EXPORTS[family].outputs]
+        path = write_model(
+            tmp_path / f'{i}.onnx', *outputs, input_shape=(1, 3, 64, 64),
+            output_names=EXPORTS[family].outputs)
+        try:
+            detector = Detector.load(ModelSettings(id=str(path), family=family))
+        except ModelError:
+            continue
+        detect(detector, 64, 64, min_score=0.0)
+
+
+@pytest.mark.parametrize('names', [('logits', 'pred_boxes'), ('dets', 'labels')])
+def test_numbers_with_the_names_of_tensors_are_refused(tmp_path, names):
+    path = write_model(
+        tmp_path / 'm.onnx', np.array(1.0), np.array(1.0), output_names=names)
+    with pytest.raises(ModelError, match='has outputs of an unknown layout'):
+        Detector.load(ModelSettings(id=str(path)))
 
 
 def test_a_query_of_rf_detr_can_have_two_classes(tmp_path):

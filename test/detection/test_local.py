@@ -83,6 +83,35 @@ def test_the_number_of_threads_is_a_parameter(model):
     assert load(model, threads=3).threads == 3
 
 
+def test_the_name_of_a_file_is_made_printable(tmp_path):
+    info = load(str(write_model(tmp_path / 'a\x1b[31m\nb.onnx', yolo_table([], 3))))
+    assert info.name == 'a\ufffd[31m b' and info.location.isprintable()
+
+
+def test_a_link_to_a_model_with_external_data_is_an_error_with_its_target(tmp_path):
+    onnx = pytest.importorskip('onnx')
+    network = onnx.load(write_model(tmp_path / 'm.onnx', yolo_table([], 3)))
+    (tmp_path / 'real').mkdir()
+    target = tmp_path / 'real' / 'm.onnx'
+    onnx.save(
+        network, target, save_as_external_data=True, location='m.data', size_threshold=100)
+    (tmp_path / 'link.onnx').symlink_to(target)
+    with pytest.raises(ModelError) as caught:
+        load(str(tmp_path / 'link.onnx'))
+    assert str(caught.value).endswith(f'if it has external data, give {str(target)!r}, not the link')
+    assert load(str(target)).name == 'm'
+
+
+@pytest.mark.parametrize('place', ['metadata', 'input_name', 'output_names'])
+def test_names_and_metadata_that_are_not_utf8_are_refused(tmp_path, place):
+    marker = 'REPLACED'
+    value = {'metadata': {'names': marker}, 'input_name': marker, 'output_names': [marker]}[place]
+    path = write_model(tmp_path / 'm.onnx', yolo_table([], 3), **{place: value})
+    path.write_bytes(path.read_bytes().replace(marker.encode(), b'\xff' * len(marker)))
+    with pytest.raises(ModelError, match='must have names and metadata in UTF-8; export it again'):
+        load(str(path))
+
+
 @pytest.fixture
 def backend(model):
     return LocalBackend.load(ModelSettings(id=model))

@@ -5,15 +5,21 @@
 
 import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import logging
+import os
 from pathlib import Path
 import shutil
 import subprocess
 import sys
 import threading
 
+from helpers import write_model
+import numpy as np
 import pytest
+from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.detection.model_store import bundled_models, cache_folder, locate
 from udp_infer_ros.errors import ModelError
+from udp_infer_ros.settings import ModelSettings
 
 CONTENT = b'a model' * 50_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -25,16 +31,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.requests += 1
-        if self.path == '/missing.onnx':
+        path = self.path.partition('?')[0]
+        if path == '/missing.onnx':
             self.send_error(404)
             return
-        if self.path == '/busy.onnx' and self.server.requests == 1:
+        if path == '/busy.onnx' and self.server.requests == 1:
             self.send_error(503)
             return
+        if path == '/elsewhere.onnx':
+            self.send_response(302, 'gone\x1b[31m')
+            self.send_header('Location', 'ftps://other/?token=secret')
+            self.end_headers()
+            return
         self.send_response(200)
-        self.send_header('Content-Length', str(len(CONTENT)))
+        length = '\xb2' if path == '/length.onnx' else str(len(CONTENT))
+        self.send_header('Content-Length', length)
         self.end_headers()
-        self.wfile.write(CONTENT[:1000] if self.path == '/cut.onnx' else CONTENT)
+        self.wfile.write(CONTENT[:1000] if path == '/cut.onnx' else CONTENT)
 
     def log_message(self, *arguments):
         pass
@@ -45,7 +58,7 @@ def server():
     served = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
     served.requests = 0
     served.url = f'http://127.0.0.1:{served.server_port}'
-    thread = threading.Thread(target=served.serve_forever)
+    thread = threading.Thread(target=served.serve_forever, args=(0.02,))
     thread.start()
     yield served
     served.shutdown()
@@ -92,7 +105,67 @@ def test_a_file_of_a_package_is_found_in_its_share_folder(tmp_path, monkeypatch)
     monkeypatch.setenv('AMENT_PREFIX_PATH', f'{tmp_path}/a:{tmp_path}/b')
     assert locate('package://my_models/nets/m.onnx') == path
     text = refusal('package://my_models/other.onnx')
-    assert "there is no other.onnx in the share folder of 'my_models'" in text
+    assert "there is no 'other.onnx' in the share folder of 'my_models'" in text
+
+
+@pytest.mark.parametrize('model_id, cause', [
+    ('~nosuchuser/m.onnx', 'home'), ('http://[', 'not a valid path or address'),
+    ('x' * 300 + '.onnx', 'File name too long'), ('a\0b.onnx', ''), ('', ''),
+    ('/dev/null', ''), ('/dev', ''), ('m\ud800.onnx', ''), ('package://', ''),
+    ('package://' + 'x' * 300 + '/m.onnx', ''), ('http://', ''), ('https:///m.onnx', ''),
+    ('http://a..b/m.onnx', ''), ('http://m\xf6del/\xe9.onnx', ''), ('http://h:x/m.onnx', ''),
+])
+def test_every_other_text_is_an_error_with_a_remedy(model_id, cause, monkeypatch):
+    monkeypatch.setenv('AMENT_PREFIX_PATH', '/opt')
+    with pytest.raises(ModelError) as caught:
+        locate(model_id, SHA256)
+    assert caught.value.name == 'model.id' and caught.value.remedy
+    assert cause in caught.value.rule
+
+
+@pytest.fixture
+def unprivileged():
+    """Drop the permissions of root."""
+    user = os.geteuid()
+    if not user:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.mark.parametrize('name, mode', [('m.onnx', 0o000), ('folder/m.onnx', 0o600)])
+@pytest.mark.parametrize('sha256', ['', SHA256])
+def test_a_file_without_permission_is_an_error_that_says_so(
+        tmp_path, request, name, mode, sha256):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(CONTENT)
+    (path.parent if path.parent != tmp_path else path).chmod(mode)
+    tmp_path.chmod(0o755)
+    request.getfixturevalue('unprivileged')
+    text = refusal(str(path), sha256)
+    assert f'model.id = {str(path)!r}: cannot be used: Permission denied; ' in text
+    assert text.endswith('the user of this process may read the file')
+
+
+@pytest.mark.parametrize('name, words', [
+    ('yolo11n.pt', ('is a PyTorch file, not an ONNX file; export it to ONNX',)),
+    ('net.PTH', ('is a PyTorch file',)),
+    ('net.engine', ('is a TensorRT engine', 'the ONNX file')),
+    ('net.tflite', ('is a TensorFlow Lite file', 'export the model to ONNX')),
+])
+@pytest.mark.parametrize('folder', ['', 'package://my_models/', 'https://models/'])
+def test_a_file_of_another_format_is_called_what_it_is(folder, name, words):
+    text = refusal(folder + name)
+    assert all(word in text for word in words)
+
+
+@pytest.mark.parametrize('model_id, scheme', [
+    ('s3://bucket/m.onnx', 's3'), ('hf://org/model', 'hf'), ('ftp://me:secret@host/m', 'ftp')])
+def test_an_unknown_scheme_is_named(model_id, scheme):
+    text = refusal(model_id)
+    assert f'has an unknown scheme {scheme}://; known are package://, http://' in text
+    assert 'secret' not in text
 
 
 def test_a_url_is_downloaded_once_and_then_read_from_the_cache(server, cache):
@@ -159,6 +232,66 @@ def test_two_processes_download_a_model_once(server, cache):
     for thread in threads:
         thread.join()
     assert len(set(paths)) == 1 and server.requests == 1
+
+
+@pytest.mark.parametrize('path, digest', [
+    ('{url}/m.onnx?token=secret', ''), ('{url}/m.onnx?token=secret', '0' * 64),
+    ('{url}/missing.onnx?token=secret', SHA256), ('{url}/cut.onnx?token=secret', SHA256),
+    ('{url}/elsewhere.onnx?token=secret', SHA256), ('{url}/with space?token=secret', SHA256),
+    ('http://me:secret@localhost/m.onnx', SHA256), ('http://localhost:1/m?key=secret', SHA256),
+    ('http://me:secret@h\u2100/m', SHA256), ('http://[/?token=secret', ''),
+    ('http://me:secret@h/m.pt', ''), ('~nosuchuser/token=secret', ''), ('me:secret@host/m', ''),
+])
+def test_a_secret_in_the_address_is_not_in_the_error_or_the_log(server, caplog, path, digest):
+    caplog.set_level(logging.DEBUG)
+    text = refusal(path.format(url=server.url), digest)
+    assert 'secret' not in text + caplog.text
+    assert text.isprintable()
+
+
+@pytest.mark.parametrize('table, shape, metadata', [
+    (None, None, None), (np.zeros((1, 5)), (1, 3, 64, 64), {}), (np.zeros((1, 5)), (1, 7), {}),
+    (np.zeros((1, 84, 84)), (1, 3, 64, 64), {'names': "['a']"}),
+    (np.zeros((1, 84, 84)), (1, 3, 64, 64), {'task': 'pose'}),
+])
+def test_a_secret_in_the_address_is_not_in_an_error_of_the_model(
+        cache, tmp_path, table, shape, metadata):
+    path = tmp_path / 'm.onnx'
+    path.write_bytes(CONTENT)
+    if table is not None:
+        write_model(path, table, input_shape=shape, metadata=metadata)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    (cache / sha256[:16]).mkdir(parents=True)
+    path.rename(cache / sha256[:16] / 'm.onnx')
+    with pytest.raises(ModelError) as caught:
+        Detector.load(ModelSettings(id='https://models/m.onnx?sig=4ad2b6', sha256=sha256))
+    assert 'https://models/m.onnx?sig=***' in str(caught.value)
+    assert '4ad2b6' not in str(caught.value)
+
+
+def test_a_random_path_is_not_the_name_of_the_file(server):
+    secret = '4ad2b6a1f3c94c7d8e01'
+    assert locate(f'{server.url}/{secret}', SHA256).name == 'model.onnx'
+    assert locate(f'{server.url}/{secret}/m.onnx', SHA256).name == 'm.onnx'
+
+
+@pytest.mark.parametrize('path, name', [
+    ('a%1b%0ab.onnx', 'a__b.onnx'), ('%2e%2e', 'model.onnx'), ('..', 'model.onnx'),
+    ('.onnx', 'onnx'), ('x' * 300 + '.onnx', 'x' * 95 + '.onnx'), ('d%c3%a9.onnx', 'd\xe9.onnx'),
+])
+def test_the_name_of_a_downloaded_file_is_made_safe(server, cache, path, name):
+    found = locate(f'{server.url}/{path}', SHA256)
+    assert found == cache / SHA256[:16] / name and found.read_bytes() == CONTENT
+
+
+def test_a_length_that_is_not_a_number_is_ignored(server):
+    assert locate(f'{server.url}/length.onnx', SHA256).read_bytes() == CONTENT
+
+
+def test_a_malformed_address_is_not_tried_again(server, caplog):
+    caplog.set_level(logging.INFO)
+    refusal(f'{server.url}/with space.onnx', SHA256)
+    assert len(caplog.records) == 1 and server.requests == 0
 
 
 def test_an_unreachable_server_is_an_error_with_the_cause(server, cache):

@@ -26,6 +26,7 @@ from udp_infer_ros.detection.types import Outputs, Preprocessing, Selection
 from udp_infer_ros.errors import ModelError, SettingError
 from udp_infer_ros.frame import BgrImage, Detections
 from udp_infer_ros.model_info import ModelInfo
+from udp_infer_ros.redact import redacted
 from udp_infer_ros.settings import DetectSettings, ModelSettings
 
 WARM_UP_RUNS = 2
@@ -76,7 +77,7 @@ class Detector:
             device is not available.
         """
         backend = LocalBackend.load(settings) if backend is None else backend
-        file = ModelFile(name=settings.id, inputs=backend.inputs, metadata=backend.metadata)
+        file = ModelFile(name=redacted(settings.id), inputs=backend.inputs, metadata=backend.metadata)
         file.require_detector()
         image = file.image_input()
         network = Network(
@@ -85,9 +86,7 @@ class Detector:
         preprocessing = _override(family.preprocessing, settings)
         preprocess = Preprocessor(image, preprocessing)
         postprocess = Postprocessor(family=family, labels=labels, size=image.size)
-        tensor, letterbox = preprocess(_gray_image(image))
-        outputs, warm_up_ms = _warm_up(network, tensor)
-        _check_layout(family, backend.info.location, postprocess, outputs, letterbox)
+        warm_up_ms = _warm_up(network, preprocess(_gray_image(image))[0])
         info = ModelInfo(
             name=backend.info.name, path=backend.info.location, family=family.name,
             family_reason=family_reason, labels=labels, input_width=image.size.width,
@@ -145,13 +144,15 @@ def _identify(
 ) -> tuple[Family, str, tuple[str, ...]]:
     """Return the family of a network, how it was recognized, and the class names."""
     configured, in_file = configured_labels(settings.labels), file.labels()
+    outputs = _probe(network, image)
+    file.require_numbers(outputs)
     probe = ProbeResult(
-        inputs=tuple(tensor.name for tensor in file.inputs), outputs=_probe(network, image),
+        inputs=tuple(tensor.name for tensor in file.inputs), outputs=outputs,
         metadata=file.metadata, class_count=len(configured or in_file) or None, size=image.size)
-    family, reason = recognize(probe, settings.id, settings.family)
+    family, reason = recognize(probe, file.name, settings.family)
     labels = label_classes(
-        settings.id, configured=configured, in_file=in_file,
-        class_count=_class_count(family, probe), has_background=family.has_background)
+        file.name, configured=configured, in_file=in_file,
+        class_count=family.count_classes(probe), has_background=family.has_background)
     return family, reason, labels
 
 
@@ -168,41 +169,13 @@ def _gray_image(image: ImageInput) -> BgrImage:
     return np.full((image.size.height, image.size.width, 3), 127, dtype=np.uint8)
 
 
-def _warm_up(network: Network, tensor: NDArray[Any]) -> tuple[Outputs, float]:
-    """Return the outputs and the duration, ms, of the last of several runs."""
+def _warm_up(network: Network, tensor: NDArray[Any]) -> float:
+    """Return the duration, ms, of the last of several runs."""
     for _ in range(WARM_UP_RUNS - 1):
         network(tensor)
     begin_s = time.perf_counter()
-    outputs = network(tensor)
-    return outputs, (time.perf_counter() - begin_s) * 1e3
-
-
-def _check_layout(
-    family: Family, location: str, postprocess: Postprocessor, outputs: Outputs,
-    letterbox: Letterbox,
-) -> None:
-    """
-    Decode outputs once.
-
-    :raises ModelError: if they do not fit the family.
-    """
-    everything = Selection(
-        min_score=0.0, iou=0.5, class_agnostic=False, max_candidates=1000, max_detections=1000)
-    try:
-        postprocess(outputs, letterbox, everything)
-    except (LookupError, ValueError) as error:
-        shapes = ', '.join(f'{name} {output.shape}' for name, output in outputs.items())
-        raise ModelError(
-            'model.family', family.name,
-            f'does not fit the outputs of {location}, which are {shapes}: {error}',
-            f'expected is {family.layout}') from error
-
-
-def _class_count(family: Family, probe: ProbeResult) -> int | None:
-    try:
-        return family.count_classes(probe)
-    except (LookupError, StopIteration):
-        return None  # model.family is set and does not fit; _check_layout raises the error.
+    network(tensor)
+    return (time.perf_counter() - begin_s) * 1e3
 
 
 def _override(usual: Preprocessing, settings: ModelSettings) -> Preprocessing:

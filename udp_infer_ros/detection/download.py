@@ -14,20 +14,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import fcntl
 import hashlib
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 import logging
 import os
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+import re
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from tqdm import tqdm
+from udp_infer_ros.detection.text import printable
 from udp_infer_ros.errors import ModelError
+from udp_infer_ros.redact import redacted
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
 """The download fails if the server sends nothing for this long."""
 ATTEMPTS = 3
+LENGTH = re.compile('[0-9]{1,15}')
 
 log = logging.getLogger(__name__)
 
@@ -68,25 +73,27 @@ def download(url: str, path: Path, sha256: str) -> None:
                 part.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(
-            'model.id', url, f'cannot be stored in {path.parent}: {error.strerror or error}',
+            'model.id', redacted(url), f'cannot be stored in {path.parent}: {error.strerror or error}',
             'free some space, or set XDG_CACHE_HOME to another folder') from error
 
 
 def wrong_checksum(model_id: str, *, expected: str, found: str) -> ModelError:
     """Return the error for a file with another checksum than `model.sha256`."""
     return ModelError(
-        'model.sha256', expected, f'is not the checksum of {model_id}, which is {found}',
+        'model.sha256', expected, f'is not the checksum of {redacted(model_id)}, which is {found}',
         'use it only if you trust that file')
 
 
 def _download_with_retries(url: str, part: Path) -> None:
     for attempt in range(1, ATTEMPTS + 1):
-        log.info('downloading %s', url)
+        log.info('downloading %s', redacted(url))
         try:
             _download_once(url, part)
             return
         except ModelError as error:
-            refused = isinstance(error.__cause__, HTTPError) and error.__cause__.code < 500
+            cause = error.__cause__
+            refused = isinstance(cause, (InvalidURL, ValueError)) or (
+                isinstance(cause, HTTPError) and cause.code < 500)
             if refused or attempt == ATTEMPTS:
                 raise
 
@@ -99,41 +106,49 @@ def _download_once(url: str, part: Path) -> None:
     :raises OSError: if the disk is.
     """
     with part.open('wb') as file:
-        for chunk in _chunks(url):
+        for chunk in _chunks(url, part.stem):
             file.write(chunk)
 
 
-def _chunks(url: str) -> Iterator[bytes]:
+def _chunks(url: str, name: str) -> Iterator[bytes]:
+    shown = redacted(url)
     try:
+        if '@' in urlsplit(url).netloc:
+            raise InvalidURL('a user and a password are not sent')
         with urlopen(url, timeout=TIMEOUT_S) as response:
             length = response.headers.get('Content-Length', '')
-            total = int(length) if length.isdigit() else None
+            total = int(length) if LENGTH.fullmatch(length) else None
             received = 0
-            with tqdm(
-                total=total, unit='B', unit_scale=True, disable=None, desc=Path(url).name,
-            ) as bar:
+            with tqdm(total=total, unit='B', unit_scale=True, disable=None, desc=name) as bar:
                 while chunk := response.read(CHUNK_BYTES):
                     received += len(chunk)
                     bar.update(len(chunk))
                     yield chunk
         if total is not None and received != total:
             raise HTTPException(f'{received} of {total} bytes')
+    except (InvalidURL, ValueError) as error:
+        # The text of the error may contain a part of the address.
+        raise ModelError(
+            'model.id', shown, 'must be an address in ASCII without user and password',
+            'percent-encode it, or download the file by other means and give its path') from error
     except HTTPError as error:
         raise ModelError(
-            'model.id', url, f'the server responded {error.code} {error.reason}',
+            'model.id', shown,
+            f'the server responded {error.code} {redacted(printable(str(error.reason)))}',
             'check the address') from error
     except HTTPException as error:
         raise ModelError(
-            'model.id', url, f'the download ended early: {error}', 'try again') from error
-    except (URLError, ConnectionError, TimeoutError) as error:
+            'model.id', shown, f'the download ended early: {printable(str(error))}',
+            'try again') from error
+    except OSError as error:  # Of the network: this function writes no file.
         raise ModelError(
-            'model.id', url, f'cannot be downloaded: {_cause(error)}',
+            'model.id', shown, f'cannot be downloaded: {_cause(error)}',
             'check the network, or download it by other means and give its path') from error
 
 
 def _cause(error: OSError) -> str:
     reason = getattr(error, 'reason', error)
-    return getattr(reason, 'strerror', None) or str(reason)
+    return printable(getattr(reason, 'strerror', None) or str(reason))
 
 
 @contextmanager

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 import onnxruntime as ort
 from udp_infer_ros.detection.backend import BackendInfo
 from udp_infer_ros.detection.model_store import locate
+from udp_infer_ros.detection.text import printable
 from udp_infer_ros.detection.types import Outputs, TensorInfo
 from udp_infer_ros.errors import ModelError
+from udp_infer_ros.redact import redacted
 from udp_infer_ros.settings import ModelSettings
 
 CPU = 'CPUExecutionProvider'
 CUDA = 'CUDAExecutionProvider'
+MAX_ERROR_CHARACTERS = 300
 PROVIDERS = {
     'cpu': (CPU,),
     'cuda': (CUDA, CPU),
@@ -63,9 +66,16 @@ class LocalBackend:
         """
         path = locate(settings.id, settings.sha256)
         session, reason = open_session(settings, str(path))
-        return cls(session, model_id=settings.id, info=BackendInfo(
-            name=path.stem, location=str(path), provider=session.get_providers()[0],
-            provider_reason=reason, threads=settings.threads or usable_cores()))
+        info = BackendInfo(
+            name=printable(path.stem), location=printable(str(path), MAX_ERROR_CHARACTERS),
+            provider=session.get_providers()[0], provider_reason=reason,
+            threads=settings.threads or usable_cores())
+        try:
+            return cls(session, model_id=redacted(settings.id), info=info)
+        except UnicodeDecodeError as error:
+            raise ModelError(
+                'model.id', redacted(settings.id), 'must have names and metadata in UTF-8',
+                'export it again') from error
 
     def infer(self, feeds: Mapping[str, NDArray[Any]]) -> Outputs:
         """
@@ -158,9 +168,16 @@ def _open(
         return ort.InferenceSession(path, options, providers=list(providers))
     except Exception as error:  # The errors of ONNX Runtime have no public base class.
         raise ModelError(
-            'model.id', settings.id, f'must be a complete ONNX file that ONNX Runtime '
+            'model.id', redacted(settings.id), f'must be a complete ONNX file that ONNX Runtime '
             f'{ort.__version__} can load, but: {_one_line(error)}',
-            'export or copy it again') from error
+            _load_remedy(path)) from error
+
+
+def _load_remedy(path: str) -> str:
+    target = os.path.realpath(path)
+    if target == os.path.abspath(path):
+        return 'export or copy it again'
+    return f'export or copy it again; if it has external data, give {target!r}, not the link'
 
 
 def _tensor_info(argument: Any) -> TensorInfo:
@@ -171,8 +188,7 @@ def _tensor_info(argument: Any) -> TensorInfo:
 
 
 def _one_line(error: Exception) -> str:
-    """Return the text of an error without line breaks, at most 300 characters."""
-    return ' '.join(str(error).split())[:300]
+    return printable(str(error), MAX_ERROR_CHARACTERS)
 
 
 def _run_closed(*arguments: object) -> NoReturn:

@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+import re
 from urllib.parse import unquote, urlsplit
 
 from udp_infer_ros.detection.download import digest_of, download, wrong_checksum
 from udp_infer_ros.errors import ModelError
+from udp_infer_ros.redact import redacted
 
 BUNDLED = Path(__file__).resolve().parent.parent / 'models'
+MAX_NAME_CHARACTERS = 100
+EXPORT_PYTORCH = 'export it to ONNX, e.g. with yolo export model=<file> format=onnx'
+OTHER_FORMATS = {
+    '.pt': ('a PyTorch file', EXPORT_PYTORCH),
+    '.pth': ('a PyTorch file', EXPORT_PYTORCH),
+    '.engine': ('a TensorRT engine', 'give the ONNX file that it was built from, and set '
+                'model.device to tensorrt'),
+    '.tflite': ('a TensorFlow Lite file', 'export the model to ONNX, or convert it with tf2onnx'),
+}
+"""Files that are often mistaken for ONNX files: what they are, and what to do."""
 
 
 def bundled_models() -> tuple[str, ...]:
@@ -32,25 +44,57 @@ def locate(model_id: str, sha256: str = '') -> Path:
 
     :param model_id: a bundled model, a path, package://package/path or an http(s) URL.
     :param sha256: checksum that the file must have; required for a URL.
-    :raises ModelError: if there is no such file, or it has another checksum.
+    :raises ModelError: if there is no such file, it cannot be read, or it has another checksum.
     """
-    scheme = urlsplit(model_id).scheme
-    if scheme in ('http', 'https'):
+    try:
+        return _locate(model_id, sha256)
+    except OSError as error:
+        raise _unusable(model_id, str(error.strerror)) from error
+    except RuntimeError as error:
+        raise _unusable(model_id, 'the home folder is unknown') from error
+    except ValueError as error:  # Its text may contain a part of the address.
+        raise _unusable(model_id, 'it is not a valid path or address') from error
+
+
+def _unusable(model_id: str, cause: str) -> ModelError:
+    return ModelError(
+        'model.id', redacted(model_id), f'cannot be used: {cause}',
+        'check the spelling, and that the user of this process may read the file')
+
+
+def _locate(model_id: str, sha256: str) -> Path:
+    url = urlsplit(model_id)
+    _require_onnx(model_id, Path(url.path).suffix)
+    if url.scheme in ('http', 'https'):
         return _downloaded(model_id, _checked_digest(model_id, sha256))
     if model_id in bundled_models():
         path = BUNDLED / f'{model_id}.onnx'
-    elif scheme == 'package':
+    elif url.scheme == 'package':
         path = _in_package(model_id)
+    elif '://' in model_id and url.scheme not in ('', 'file'):
+        raise ModelError(
+            'model.id', redacted(model_id), f'has an unknown scheme {url.scheme}://',
+            'known are package://, http://, https:// and file://')
     else:
         path = Path(model_id.removeprefix('file://')).expanduser()
         if not model_id or not path.is_file():
             raise ModelError(
-                'model.id', model_id, 'must be a bundled model or the path of an ONNX file',
+                'model.id', redacted(model_id),
+                'must be a bundled model or the path of an ONNX file',
                 f'bundled models: {", ".join(bundled_models())}; '
                 f'a relative path starts at {Path.cwd()}')
+    with path.open('rb'):
+        pass  # ONNX Runtime reports a missing permission as a damaged file.
+    str(path).encode()  # ONNX Runtime has no other encoding of paths.
     if sha256 and (digest := digest_of(path)) != sha256.lower():
         raise wrong_checksum(model_id, expected=sha256, found=digest)
     return path
+
+
+def _require_onnx(model_id: str, suffix: str) -> None:
+    if suffix.lower() in OTHER_FORMATS:
+        found, remedy = OTHER_FORMATS[suffix.lower()]
+        raise ModelError('model.id', redacted(model_id), f'is {found}, not an ONNX file', remedy)
 
 
 def _in_package(model_id: str) -> Path:
@@ -61,7 +105,7 @@ def _in_package(model_id: str) -> Path:
         if package and rest and prefix and path.is_file():
             return path
     raise ModelError(
-        'model.id', model_id, f'there is no {rest or "file"} in the share folder of {package!r}',
+        'model.id', redacted(model_id), f'there is no {rest or "file"!r} in the share folder of {package!r}',
         'write package://<package>/<path>, and source the workspace that has the package')
 
 
@@ -69,13 +113,15 @@ def _checked_digest(model_id: str, sha256: str) -> str:
     digest = sha256.lower()
     if len(digest) != 64 or not set(digest) <= set('0123456789abcdef'):
         raise ModelError(
-            'model.sha256', sha256, f'must be 64 hexadecimal digits, because {model_id} is '
+            'model.sha256', sha256, f'must be 64 hexadecimal digits, because {redacted(model_id)} is '
             'downloaded', 'sha256sum prints them for a file that you trust')
     return digest
 
 
 def _downloaded(url: str, sha256: str) -> Path:
-    name = Path(unquote(urlsplit(url).path)).name or 'model.onnx'
-    path = cache_folder() / sha256[:16] / name
+    # The name of the file is the name of the model, which is logged.
+    name = Path(unquote(urlsplit(redacted(url)).path)).name
+    name = re.sub(r'[^\w.+-]', '_', name)[-MAX_NAME_CHARACTERS:].lstrip('.')
+    path = cache_folder() / sha256[:16] / (name.strip('_') and name or 'model.onnx')
     download(url, path, sha256)
     return path

@@ -46,7 +46,7 @@ class Postprocessor:
             found = found[non_max_suppression(
                 found.xyxy, found.scores, found.class_ids, iou=selection.iou,
                 class_agnostic=selection.class_agnostic)]
-        return self._in_image(_best(found, selection.max_detections), letterbox)
+        return self._in_image(found, letterbox, selection.max_detections)
 
     def _is_valid(self, found: Candidates, selection: Selection) -> NDArray[np.bool_]:
         """Return a mask (n,) of the finite boxes with an area and a selected class."""
@@ -61,12 +61,18 @@ class Postprocessor:
             valid &= np.isin(found.class_ids, selection.class_ids)
         return valid
 
-    def _in_image(self, found: Candidates, letterbox: Letterbox) -> Detections:
+    def _in_image(self, found: Candidates, letterbox: Letterbox, limit: int) -> Detections:
+        """
+        Convert the boxes that are visible in the image.
+
+        :param found: highest score first.
+        :param limit: number of visible boxes to keep.
+        """
         boxes = letterbox.undo(found.xyxy)
         np.clip(boxes[:, 0::2], 0, letterbox.image_width, out=boxes[:, 0::2])
         np.clip(boxes[:, 1::2], 0, letterbox.image_height, out=boxes[:, 1::2])
         boxes = round_corners(boxes)
-        visible = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        visible = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))[:limit]
         found = found[visible]
         return Detections(
             xyxy=boxes[visible].astype(np.float32),

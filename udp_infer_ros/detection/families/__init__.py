@@ -15,6 +15,7 @@ from typing import get_args
 
 from udp_infer_ros.detection.families.base import Family, ProbeResult
 from udp_infer_ros.detection.families.batched_nms import BATCHED_NMS
+from udp_infer_ros.detection.families.deepstream import DEEPSTREAM
 from udp_infer_ros.detection.families.detr import DETR
 from udp_infer_ros.detection.families.end2end import END2END, YOLOV7_END2END
 from udp_infer_ros.detection.families.mmdeploy import MMDEPLOY
@@ -27,19 +28,21 @@ from udp_infer_ros.detection.families.tensorflow import TENSORFLOW
 from udp_infer_ros.detection.families.torchvision import TORCHVISION
 from udp_infer_ros.detection.families.yolo import YOLO, YOLOV5, YOLOV6
 from udp_infer_ros.detection.families.yolox import YOLOX, YOLOX_DECODED
+from udp_infer_ros.detection.text import printable
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import FamilyName
 
+MAX_CHARACTERS = 300
 BOX_LISTS = (ULTRALYTICS_RTDETR_SCORES, ULTRALYTICS_RTDETR, END2END)
 ORDER = (
     # By the names of inputs and outputs.
     RTDETR, RFDETR, MMDEPLOY, BATCHED_NMS, TENSORFLOW, TORCHVISION, HF_RTDETR, DETR, PADDLE,
     YOLOV7_END2END,
-    # By rows for every cell, of three anchors or one; YOLOX takes all that have an objectness.
-    YOLOV5, YOLOV6, NANODET, YOLOX_DECODED, YOLOX,
+    # By rows for every cell, of three anchors or one.
+    DEEPSTREAM, YOLOV5, YOLOV6, NANODET, YOLOX_DECODED, YOLOX,
     # By a column for every cell.
     YOLO,
-    # Lists of boxes; END2END takes all with six columns.
+    # Lists of boxes.
     *BOX_LISTS,
 )
 """Specific before general: of several families that match a model, the first one is right."""
@@ -64,17 +67,24 @@ def recognize(probe: ProbeResult, name: str, choice: str) -> tuple[Family, str]:
     :param name: `model.id`, for errors.
     :param choice: `model.family`: the name of a family, or auto.
     :return: the family, and how it was found.
-    :raises ModelError: if no family matches, or two of which neither is preferred.
+    :raises ModelError: if no family matches, two match of which neither is preferred, or the
+        choice does not fit.
     """
+    shapes = printable(', '.join(
+        f'{key} {tuple(value.shape)}' for key, value in probe.outputs.items()), MAX_CHARACTERS)
     if choice != 'auto':
-        return FAMILIES[choice], 'set by model.family'
-    found = [family for family in ORDER if family.matches(probe)]
-    shapes = ', '.join(f'{key} {tuple(value.shape)}' for key, value in probe.outputs.items())
+        family = FAMILIES[choice]
+        if not family.fits(probe):
+            raise ModelError(
+                'model.family', choice, f'does not fit the outputs of {name}, which are {shapes}',
+                f'expected is {family.layout}; set model.family to auto')
+        return family, 'set by model.family'
+    found = [family for family in ORDER if family.fits(probe) and family.matches(probe)]
     if not found:
-        known = '; '.join(f'{family.name} {family.layout}' for family in FAMILIES.values())
+        labels = '' if probe.class_count else 'name the classes in model.labels, or '
         raise ModelError(
             'model.id', name, f'has outputs of an unknown layout: {shapes}',
-            f'set model.family if it is one of these: {known}')
+            f'{labels}set model.family if it is one of: {", ".join(FAMILIES)}')
     first = found[0]
     rivals = [family.name for family in found[1:] if {first.name, family.name} in AMBIGUOUS]
     if rivals:

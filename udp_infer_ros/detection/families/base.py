@@ -22,6 +22,10 @@ PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
 """Strides of the usual feature pyramids."""
 MAX_FRACTION = 1.5
 """Boxes whose largest number is at most this are fractions of the image, not pixels."""
+SCORE_TOLERANCE = 0.05
+"""Quantized scores exceed 0 and 1 a little."""
+CORNERS_SHARE = 0.5
+"""Boxes with more rows in the order of corners are corners."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,9 +66,30 @@ class ProbeResult:
         output = first_output(self.outputs)
         return output if output.ndim == rank else None
 
-    def has_outputs(self, *names: str) -> bool:
-        """Return whether there are outputs with these names, perhaps among others."""
-        return set(names) <= self.outputs.keys()
+    def has_outputs(self, **shapes: tuple[int | str, ...]) -> bool:
+        """
+        Return whether there are outputs with these names and shapes, perhaps among others.
+
+        :param shapes: a letter stands for any size, the same wherever it occurs.
+        """
+        sizes: dict[str, int] = {}
+        for name, shape in shapes.items():
+            found = self.outputs[name].shape if name in self.outputs else None
+            if found is None or len(found) != len(shape):
+                return False
+            for size, expected in zip(found, shape):
+                if isinstance(expected, str):
+                    expected = sizes.setdefault(expected, size)
+                if size != expected:
+                    return False
+        return True
+
+    def has_boxes_in_rows(self, columns: int) -> bool:
+        """Return whether there is a table of at least this many columns with boxes in rows."""
+        table = self.table
+        if table is None or table.shape[1] < columns:
+            return False
+        return self.box_list is None or not strides_of(table.shape[1], self.size)
 
 
 Decoder = Callable[[Outputs, float, InputSize], Candidates]
@@ -87,8 +112,18 @@ class Family:
     """Shapes of the outputs, for the README and for errors."""
     recognized_by: str
     """How `matches` decides, for the README and the log."""
-    matches: Callable[[ProbeResult], bool]
-    """The signature of this format. It need not exclude families that precede it in ORDER."""
+    fits: Callable[[ProbeResult], bool]
+    """
+    Whether the names and shapes of the outputs can be of this format.
+
+    `decode` and `count_classes` raise no error then. Required also of a family that is set.
+    """
+    matches: Callable[[ProbeResult], bool] = lambda probe: True
+    """
+    Whether outputs that fit are of this format, by their values and the other names.
+
+    It need not exclude families that precede this one in ORDER.
+    """
     decode: Decoder
     preprocessing: Preprocessing
     source: str
@@ -113,12 +148,47 @@ def are_fractions(boxes: NDArray[Any]) -> bool:
     return bool(boxes.size and 0.0 < np.abs(boxes).max() <= MAX_FRACTION)
 
 
+def are_scores(values: NDArray[Any]) -> bool:
+    """Return whether all finite values are from 0 to 1, apart from rounding."""
+    values = values[np.isfinite(values)]
+    return bool(((values >= -SCORE_TOLERANCE) & (values <= 1 + SCORE_TOLERANCE)).all())
+
+
+def are_class_ids(values: NDArray[Any]) -> bool:
+    """Return whether all finite values are whole numbers, -1 (unused) or more."""
+    values = values[np.isfinite(values)]
+    return bool(((values >= -1) & (values == np.floor(values))).all())
+
+
+def share_of_corners(boxes: NDArray[Any]) -> float | None:
+    """
+    Return the share of rows whose last two numbers are above the first two.
+
+    It is about 1 for corners, and small for centers and sizes: most boxes of noise are small.
+
+    :param boxes: (n, 4). Unused rows are zero.
+    :return: None if all rows are unused.
+    """
+    used = boxes[boxes.any(axis=1)]
+    return float((used[:, 2:] > used[:, :2]).all(axis=1).mean()) if len(used) else None
+
+
+def may_be_corners(boxes: NDArray[Any]) -> bool:
+    """Return whether boxes (n, 4) are corners, in pixels, or unused."""
+    share = share_of_corners(boxes)
+    return share is None or share > CORNERS_SHARE and not are_fractions(boxes)
+
+
+def may_be_centers(boxes: NDArray[Any]) -> bool:
+    """Return whether boxes (n, 4) are centers and sizes, in pixels, or unused."""
+    share = share_of_corners(boxes)
+    return share is None or share <= CORNERS_SHARE and not are_fractions(boxes)
+
+
 def table_with_objectness(probe: ProbeResult) -> NDArray[Any] | None:
     """Return (n, 5 + classes) with a row for every cell and scores from 0 to 1."""
     table = probe.dense_table()
-    if table is None or table.shape[1] <= 5:
-        return None
-    if (table[:, 4:] < 0).any() or (table[:, 4:] > 1).any():
+    if table is None or table.shape[1] <= 5 or not are_scores(table[:, 4:]):
         return None
     if probe.class_count == table.shape[1] - 4:
         return None  # Every column after the box is a class, so none is the objectness.

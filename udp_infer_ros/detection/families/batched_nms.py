@@ -9,9 +9,10 @@ from udp_infer_ros.detection.families.base import Family, LETTERBOX, ProbeResult
 from udp_infer_ros.detection.types import Candidates, InputSize, Outputs
 
 
-def is_batched_nms(probe: ProbeResult) -> bool:
+def fits_batched_nms(probe: ProbeResult) -> bool:
     """Return whether the outputs have the names of TensorRT's batched NMS."""
-    return probe.has_outputs('det_boxes', 'det_scores', 'det_classes')
+    return probe.has_outputs(
+        det_boxes=(1, 'n', 4), det_scores=(1, 'n'), det_classes=(1, 'n'))
 
 
 def decode_batched_nms(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -27,5 +28,5 @@ def decode_batched_nms(outputs: Outputs, min_score: float, size: InputSize) -> C
 BATCHED_NMS = Family(
     name='batched_nms', models='YOLOv6 with --end2end --ort',
     layout='num_dets, det_boxes (1, n, 4), det_scores, det_classes', recognized_by='the names',
-    matches=is_batched_nms, decode=decode_batched_nms, preprocessing=LETTERBOX,
+    fits=fits_batched_nms, decode=decode_batched_nms, preprocessing=LETTERBOX,
     source='meituan/YOLOv6')

@@ -12,10 +12,14 @@ from udp_infer_ros.detection.types import (
     Candidates, IMAGENET_MEAN, IMAGENET_STD, InputSize, Outputs, Preprocessing)
 
 
+def fits_logits(probe: ProbeResult) -> bool:
+    """Return whether there are logits and boxes with the names of Hugging Face."""
+    return probe.has_outputs(logits=(1, 'n', 'c'), pred_boxes=(1, 'n', 4))
+
+
 def is_detr(probe: ProbeResult) -> bool:
     """Return whether there is one logit more than class names."""
-    return probe.has_outputs('logits', 'pred_boxes') and (
-        probe.class_count in (None, probe.outputs['logits'].shape[-1] - 1))
+    return probe.class_count in (None, probe.outputs['logits'].shape[-1] - 1)
 
 
 def decode_detr(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -37,7 +41,7 @@ DETR = Family(
     name='detr', models='DETR from Hugging Face',
     layout='logits (1, n, classes + 1), pred_boxes (1, n, 4)',
     recognized_by='the names, and one logit more than class names',
-    matches=is_detr, decode=decode_detr,
+    fits=fits_logits, matches=is_detr, decode=decode_detr,
     preprocessing=Preprocessing(resize='letterbox', mean=IMAGENET_MEAN, std=IMAGENET_STD),
     source='huggingface/transformers',
     count_classes=lambda probe: probe.outputs['logits'].shape[-1] - 1)

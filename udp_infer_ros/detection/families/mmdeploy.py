@@ -10,9 +10,9 @@ from udp_infer_ros.detection.types import (
     Candidates, IMAGENET_MEAN, IMAGENET_STD, InputSize, Outputs, Preprocessing)
 
 
-def is_mmdeploy(probe: ProbeResult) -> bool:
+def fits_mmdeploy(probe: ProbeResult) -> bool:
     """Return whether there are boxes of five numbers named dets, and labels."""
-    return probe.has_outputs('dets', 'labels') and probe.outputs['dets'].shape[-1] == 5
+    return probe.has_outputs(dets=(1, 'n', 5), labels=(1, 'n'))
 
 
 def decode_mmdeploy(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -29,6 +29,6 @@ MMDEPLOY = Family(
     name='mmdeploy', models='mmdetection, mmyolo by mmdeploy',
     layout='dets (1, n, 5), labels (1, n)',
     recognized_by='the names dets and labels, boxes of five numbers',
-    matches=is_mmdeploy, decode=decode_mmdeploy,
+    fits=fits_mmdeploy, decode=decode_mmdeploy,
     preprocessing=Preprocessing(resize='letterbox_top_left', mean=IMAGENET_MEAN, std=IMAGENET_STD),
     source='open-mmlab/mmdeploy')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from udp_infer_ros.detection.families.base import (
-    columns_besides, Family, first_table, grid, ProbeResult, strides_of)
+    are_scores, columns_besides, Family, first_table, grid, ProbeResult, strides_of)
 from udp_infer_ros.detection.types import (
     Candidates, IMAGENET_MEAN, IMAGENET_STD, InputSize, Outputs, Preprocessing)
 
@@ -15,15 +15,18 @@ BINS = 8
 """`reg_max + 1`: the distance to each side of a box is a distribution over this many bins."""
 
 
-def is_nanodet(probe: ProbeResult) -> bool:
-    """Return whether there is a row for every cell of four strides, with class scores first."""
+def fits_nanodet(probe: ProbeResult) -> bool:
+    """Return whether there is a row for every cell, with more columns than the distances."""
     table = probe.dense_table()
-    if table is None or len(strides_of(len(table), probe.size)) != 4:
-        return False
+    return table is not None and table.shape[1] > 4 * BINS
+
+
+def is_nanodet(probe: ProbeResult) -> bool:
+    """Return whether there are cells of four strides, with class scores first."""
+    table = first_table(probe.outputs)
     scores = table[:, :-4 * BINS]
-    if not scores.shape[1] or (scores < 0).any() or (scores > 1).any():
-        return False
-    return probe.class_count in (None, scores.shape[1])
+    return len(strides_of(len(table), probe.size)) == 4 and are_scores(scores) and (
+        probe.class_count in (None, scores.shape[1]))
 
 
 def decode_nanodet(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -53,7 +56,7 @@ NANODET = Family(
     name='nanodet', models='NanoDet-Plus',
     layout='(1, n, classes + 32)',
     recognized_by='a row for every cell of four strides, scores first',
-    matches=is_nanodet, decode=decode_nanodet,
+    fits=fits_nanodet, matches=is_nanodet, decode=decode_nanodet,
     preprocessing=Preprocessing(
         resize='stretch', color='bgr', mean=IMAGENET_MEAN[::-1], std=IMAGENET_STD[::-1]),
     source='RangiLyu/nanodet',

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 from udp_infer_ros.detection.families.base import (
-    Family, first_output, ProbeResult, select, STRETCH_IMAGENET)
+    are_class_ids, are_scores, Family, first_output, ProbeResult, select, STRETCH_IMAGENET)
 from udp_infer_ros.detection.types import Candidates, InputSize, Outputs
 
 
+def fits_paddle(probe: ProbeResult) -> bool:
+    """Return whether the first output has six columns."""
+    output = first_output(probe.outputs)
+    return output.ndim in (2, 3) and output.shape[-1] == 6
+
+
 def is_paddle(probe: ProbeResult) -> bool:
-    """Return whether there is an input that only Paddle has, and an output of six columns."""
-    return bool({'scale_factor', 'im_shape'} & set(probe.inputs)) and any(
-        output.ndim in (2, 3) and output.shape[-1] == 6 for output in probe.outputs.values())
+    """Return whether there is an input that only Paddle has, and the class is first."""
+    table = first_output(probe.outputs).reshape(-1, 6)
+    return bool({'scale_factor', 'im_shape'} & set(probe.inputs)) and (
+        are_class_ids(table[:, 0]) and are_scores(table[table[:, 0] >= 0, 1]))
 
 
 def decode_paddle(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -31,5 +38,5 @@ def decode_paddle(outputs: Outputs, min_score: float, size: InputSize) -> Candid
 PADDLE = Family(
     name='paddle', models='PP-YOLOE, PicoDet with post-processing',
     layout='(n, 6), class first', recognized_by='an input scale_factor or im_shape',
-    matches=is_paddle, decode=decode_paddle, preprocessing=STRETCH_IMAGENET,
+    fits=fits_paddle, matches=is_paddle, decode=decode_paddle, preprocessing=STRETCH_IMAGENET,
     source='PaddlePaddle/PaddleDetection')

@@ -10,11 +10,9 @@ from udp_infer_ros.detection.families.base import (
 from udp_infer_ros.detection.types import Candidates, InputSize, Outputs
 
 
-def is_rfdetr(probe: ProbeResult) -> bool:
+def fits_rfdetr(probe: ProbeResult) -> bool:
     """Return whether there are boxes of four numbers named dets, and labels as logits."""
-    return (
-        probe.has_outputs('dets', 'labels') and probe.outputs['dets'].shape[-1] == 4
-        and probe.outputs['labels'].ndim == 3)
+    return probe.has_outputs(dets=(1, 'n', 4), labels=(1, 'n', 'c'))
 
 
 def decode_rfdetr(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -32,6 +30,6 @@ RFDETR = Family(
     name='rfdetr', models='RF-DETR',
     layout='dets (1, n, 4), labels (1, n, classes)',
     recognized_by='the names dets and labels, boxes of four numbers',
-    matches=is_rfdetr, decode=decode_rfdetr, preprocessing=STRETCH_IMAGENET,
+    fits=fits_rfdetr, decode=decode_rfdetr, preprocessing=STRETCH_IMAGENET,
     source='roboflow/rf-detr', count_classes=lambda probe: probe.outputs['labels'].shape[-1],
     has_background=True)

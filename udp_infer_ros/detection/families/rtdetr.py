@@ -5,15 +5,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
 from udp_infer_ros.detection.families.base import (
-    are_fractions, columns_besides, corners_from_fractions, Family, first_table, ProbeResult,
-    select, select_pairs, STRETCH)
+    are_fractions, are_scores, columns_besides, corners_from_fractions, Family,
+    first_table, ProbeResult, select, select_pairs, share_of_corners, STRETCH)
+from udp_infer_ros.detection.families.detr import fits_logits
+from udp_infer_ros.detection.families.end2end import fits_six_columns, has_score_and_class
 from udp_infer_ros.detection.types import Candidates, InputSize, Outputs
 
 
+def fits_rtdetr(probe: ProbeResult) -> bool:
+    """Return whether there are labels, boxes and scores."""
+    return probe.has_outputs(labels=(1, 'n'), boxes=(1, 'n', 4), scores=(1, 'n'))
+
+
 def is_rtdetr(probe: ProbeResult) -> bool:
-    """Return whether the size of the image is an input, and boxes are one of the outputs."""
-    return 'orig_target_sizes' in probe.inputs and probe.has_outputs('labels', 'boxes', 'scores')
+    """Return whether the size of the image is an input."""
+    return 'orig_target_sizes' in probe.inputs
 
 
 def decode_rtdetr(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -34,10 +44,14 @@ def names_rtdetr_head(probe: ProbeResult) -> bool:
 
 
 def is_ultralytics_rtdetr(probe: ProbeResult) -> bool:
-    """Return whether a list of boxes with six columns is in fractions, or the head is named."""
-    boxes = probe.box_list
-    return boxes is not None and boxes.shape[1] == 6 and (
-        names_rtdetr_head(probe) or are_fractions(boxes[:, :4]))
+    """Return whether a list of boxes is in fractions, or the head is named."""
+    return probe.box_list is not None and has_score_and_class(probe.box_list) and (
+        names_rtdetr_head(probe) or are_center_fractions(probe.box_list[:, :4]))
+
+
+def are_center_fractions(boxes: NDArray[Any]) -> bool:
+    """Return whether boxes (n, 4) are centers and sizes as fractions of the image."""
+    return are_fractions(boxes) and (share_of_corners(boxes) or 0.0) < 1.0
 
 
 def decode_ultralytics_rtdetr(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -51,12 +65,18 @@ def decode_ultralytics_rtdetr(outputs: Outputs, min_score: float, size: InputSiz
     return select(boxes, table[:, 4], table[:, 5], min_score)
 
 
+def fits_ultralytics_rtdetr_scores(probe: ProbeResult) -> bool:
+    """Return whether there is a table with boxes in rows."""
+    return probe.has_boxes_in_rows(columns=5)
+
+
 def is_ultralytics_rtdetr_scores(probe: ProbeResult) -> bool:
     """Return whether a list of boxes in fractions has a column for every class name."""
     boxes = probe.box_list
     return (
-        boxes is not None and boxes.shape[1] > 4 and not names_rtdetr_head(probe)
-        and probe.class_count == boxes.shape[1] - 4 and are_fractions(boxes[:, :4]))
+        boxes is not None and not names_rtdetr_head(probe) and not has_score_and_class(boxes)
+        and probe.class_count == boxes.shape[1] - 4 and are_center_fractions(boxes[:, :4])
+        and are_scores(boxes[:, 4:]))
 
 
 def decode_ultralytics_rtdetr_scores(
@@ -74,7 +94,7 @@ def decode_ultralytics_rtdetr_scores(
 
 def is_hf_rtdetr(probe: ProbeResult) -> bool:
     """Return whether there is a logit for every class name, and no mask."""
-    return probe.has_outputs('logits', 'pred_boxes') and 'pixel_mask' not in probe.inputs and (
+    return 'pixel_mask' not in probe.inputs and (
         probe.class_count in (None, probe.outputs['logits'].shape[-1]))
 
 
@@ -91,24 +111,25 @@ RTDETR = Family(
     name='rtdetr', models='RT-DETR, RT-DETRv2, D-FINE, DEIM',
     layout='labels (1, n), boxes (1, n, 4), scores (1, n)',
     recognized_by='an input orig_target_sizes',
-    matches=is_rtdetr, decode=decode_rtdetr, preprocessing=STRETCH,
+    fits=fits_rtdetr, matches=is_rtdetr, decode=decode_rtdetr, preprocessing=STRETCH,
     source='lyuwenyu/RT-DETR, Peterande/D-FINE')
 ULTRALYTICS_RTDETR = Family(
     name='ultralytics_rtdetr', models='RT-DETR from Ultralytics 8.4',
     layout='(1, n, 6), fractions of the image',
     recognized_by='the head in the metadata, or the shape and boxes from 0 to 1',
-    matches=is_ultralytics_rtdetr, decode=decode_ultralytics_rtdetr, preprocessing=STRETCH,
+    fits=fits_six_columns, matches=is_ultralytics_rtdetr, decode=decode_ultralytics_rtdetr, preprocessing=STRETCH,
     source='ultralytics')
 ULTRALYTICS_RTDETR_SCORES = Family(
     name='ultralytics_rtdetr_scores', models='RT-DETR from older Ultralytics',
     layout='(1, n, 4 + classes), fractions of the image',
     recognized_by='the shape, the number of class names and boxes from 0 to 1',
-    matches=is_ultralytics_rtdetr_scores, decode=decode_ultralytics_rtdetr_scores,
+    fits=fits_ultralytics_rtdetr_scores, matches=is_ultralytics_rtdetr_scores,
+    decode=decode_ultralytics_rtdetr_scores,
     preprocessing=STRETCH, source='ultralytics', count_classes=columns_besides(4))
 HF_RTDETR = Family(
     name='hf_rtdetr', models='RT-DETR, D-FINE from Hugging Face',
     layout='logits (1, n, classes), pred_boxes (1, n, 4)',
     recognized_by='the names, and as many logits as class names',
-    matches=is_hf_rtdetr, decode=decode_hf_rtdetr, preprocessing=STRETCH,
+    fits=fits_logits, matches=is_hf_rtdetr, decode=decode_hf_rtdetr, preprocessing=STRETCH,
     source='huggingface/transformers',
     count_classes=lambda probe: probe.outputs['logits'].shape[-1])

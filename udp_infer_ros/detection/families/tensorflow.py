@@ -9,9 +9,10 @@ from udp_infer_ros.detection.families.base import Family, input_scale, ProbeResu
 from udp_infer_ros.detection.types import Candidates, InputSize, Outputs, Preprocessing
 
 
-def is_tensorflow(probe: ProbeResult) -> bool:
+def fits_tensorflow(probe: ProbeResult) -> bool:
     """Return whether the outputs have the names of the API."""
-    return probe.has_outputs('detection_boxes', 'detection_scores', 'detection_classes')
+    return probe.has_outputs(
+        detection_boxes=(1, 'n', 4), detection_scores=(1, 'n'), detection_classes=(1, 'n'))
 
 
 def decode_tensorflow(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -31,6 +32,6 @@ TENSORFLOW = Family(
     name='tensorflow', models='TensorFlow SSD, EfficientDet with NMS inside',
     layout='detection_boxes (1, n, 4), detection_scores, detection_classes',
     recognized_by='the names',
-    matches=is_tensorflow, decode=decode_tensorflow,
+    fits=fits_tensorflow, decode=decode_tensorflow,
     preprocessing=Preprocessing(resize='stretch', std=(1.0, 1.0, 1.0)),
     source='TensorFlow Object Detection API')

@@ -9,11 +9,14 @@ from udp_infer_ros.detection.families.base import Family, LETTERBOX, ProbeResult
 from udp_infer_ros.detection.types import Candidates, InputSize, Outputs
 
 
+def fits_torchvision(probe: ProbeResult) -> bool:
+    """Return whether boxes, labels and scores have no batch."""
+    return probe.has_outputs(boxes=('n', 4), labels=('n',), scores=('n',))
+
+
 def is_torchvision(probe: ProbeResult) -> bool:
-    """Return whether boxes, labels and scores have no batch, and the image is the only input."""
-    return (
-        probe.has_outputs('boxes', 'labels', 'scores') and probe.outputs['boxes'].ndim == 2
-        and len(probe.inputs) == 1)
+    """Return whether the image is the only input."""
+    return len(probe.inputs) == 1
 
 
 def decode_torchvision(outputs: Outputs, min_score: float, size: InputSize) -> Candidates:
@@ -29,5 +32,5 @@ TORCHVISION = Family(
     name='torchvision', models='torchvision SSD, RetinaNet, Faster R-CNN',
     layout='boxes (n, 4), labels (n), scores (n)',
     recognized_by='the names, boxes without a batch',
-    matches=is_torchvision, decode=decode_torchvision, preprocessing=LETTERBOX,
+    fits=fits_torchvision, matches=is_torchvision, decode=decode_torchvision, preprocessing=LETTERBOX,
     source='pytorch/vision')
