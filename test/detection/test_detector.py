@@ -243,7 +243,8 @@ def test_names_of_inputs_and_outputs_are_made_printable_in_errors(tmp_path):
     (onnx.helper.make_node('SequenceConstruct', ['images'], ['found']),
      onnx.helper.make_sequence_type_proto(onnx.helper.make_tensor_type_proto(1, None))),
     (onnx.helper.make_node(
-        'Constant', [], ['found'], value=onnx.helper.make_tensor('t', 8, (1, 84, 84), 7056 * ['a'])),
+        'Constant', [], ['found'],
+        value=onnx.helper.make_tensor('t', 8, (1, 84, 84), 7056 * ['a'])),
      onnx.helper.make_tensor_type_proto(8, (1, 84, 84))),
 ])
 def test_an_output_that_is_not_a_tensor_of_numbers_is_refused(tmp_path, node, kind):

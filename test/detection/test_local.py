@@ -98,7 +98,8 @@ def test_a_link_to_a_model_with_external_data_is_an_error_with_its_target(tmp_pa
     (tmp_path / 'link.onnx').symlink_to(target)
     with pytest.raises(ModelError) as caught:
         load(str(tmp_path / 'link.onnx'))
-    assert str(caught.value).endswith(f'if it has external data, give {str(target)!r}, not the link')
+    assert str(caught.value).endswith(
+        f'if it has external data, give {str(target)!r}, not the link')
     assert load(str(target)).name == 'm'
 
 

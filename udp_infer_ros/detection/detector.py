@@ -23,7 +23,7 @@ from udp_infer_ros.detection.model_file import ImageInput, ModelFile
 from udp_infer_ros.detection.postprocess import Postprocessor
 from udp_infer_ros.detection.preprocess import Preprocessor
 from udp_infer_ros.detection.types import Outputs, Preprocessing, Selection
-from udp_infer_ros.errors import ModelError, SettingError
+from udp_infer_ros.errors import SettingError
 from udp_infer_ros.frame import BgrImage, Detections
 from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.redact import redacted
@@ -77,7 +77,8 @@ class Detector:
             device is not available.
         """
         backend = LocalBackend.load(settings) if backend is None else backend
-        file = ModelFile(name=redacted(settings.id), inputs=backend.inputs, metadata=backend.metadata)
+        file = ModelFile(
+            name=redacted(settings.id), inputs=backend.inputs, metadata=backend.metadata)
         file.require_detector()
         image = file.image_input()
         network = Network(

@@ -73,7 +73,8 @@ def download(url: str, path: Path, sha256: str) -> None:
                 part.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(
-            'model.id', redacted(url), f'cannot be stored in {path.parent}: {error.strerror or error}',
+            'model.id', redacted(url),
+            f'cannot be stored in {path.parent}: {error.strerror or error}',
             'free some space, or set XDG_CACHE_HOME to another folder') from error
 
 

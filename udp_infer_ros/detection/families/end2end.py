@@ -68,9 +68,11 @@ def decode_yolov7_end2end(outputs: Outputs, min_score: float, size: InputSize) -
 END2END = Family(
     name='end2end', models='YOLOv10 and YOLO26 without NMS; exports with NMS inside',
     layout='(1, n, 6)', recognized_by='the shape, corners in pixels, whole numbers as classes',
-    fits=fits_six_columns, matches=is_end2end, decode=decode_end2end, preprocessing=LETTERBOX, source='ultralytics')
+    fits=fits_six_columns, matches=is_end2end, decode=decode_end2end,
+    preprocessing=LETTERBOX, source='ultralytics')
 YOLOV7_END2END = Family(
     name='yolov7_end2end', models='YOLOv7 with --end2end --max-wh',
     layout='(n, 7)', recognized_by='the shape, and an input named images',
-    fits=fits_yolov7_end2end, matches=is_yolov7_end2end, decode=decode_yolov7_end2end, preprocessing=LETTERBOX,
+    fits=fits_yolov7_end2end, matches=is_yolov7_end2end, decode=decode_yolov7_end2end,
+    preprocessing=LETTERBOX,
     source='WongKinYiu/yolov7')

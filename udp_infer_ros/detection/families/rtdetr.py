@@ -117,7 +117,8 @@ ULTRALYTICS_RTDETR = Family(
     name='ultralytics_rtdetr', models='RT-DETR from Ultralytics 8.4',
     layout='(1, n, 6), fractions of the image',
     recognized_by='the head in the metadata, or the shape and boxes from 0 to 1',
-    fits=fits_six_columns, matches=is_ultralytics_rtdetr, decode=decode_ultralytics_rtdetr, preprocessing=STRETCH,
+    fits=fits_six_columns, matches=is_ultralytics_rtdetr, decode=decode_ultralytics_rtdetr,
+    preprocessing=STRETCH,
     source='ultralytics')
 ULTRALYTICS_RTDETR_SCORES = Family(
     name='ultralytics_rtdetr_scores', models='RT-DETR from older Ultralytics',

@@ -32,5 +32,6 @@ TORCHVISION = Family(
     name='torchvision', models='torchvision SSD, RetinaNet, Faster R-CNN',
     layout='boxes (n, 4), labels (n), scores (n)',
     recognized_by='the names, boxes without a batch',
-    fits=fits_torchvision, matches=is_torchvision, decode=decode_torchvision, preprocessing=LETTERBOX,
+    fits=fits_torchvision, matches=is_torchvision, decode=decode_torchvision,
+    preprocessing=LETTERBOX,
     source='pytorch/vision')

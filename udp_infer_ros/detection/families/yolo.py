@@ -86,7 +86,8 @@ def is_yolov6(probe: ProbeResult) -> bool:
 
 YOLO = Family(
     name='yolo', models='YOLOv8, 9, 11, 12; YOLOv10 and YOLO26 with external NMS',
-    layout='(1, 4 + classes, n)', recognized_by='a column for every cell, or a row for every class name',
+    layout='(1, 4 + classes, n)',
+    recognized_by='a column for every cell, or a row for every class name',
     fits=fits_yolo, matches=is_yolo, decode=decode_yolo, preprocessing=LETTERBOX, source='ultralytics',
     needs_nms=True, count_classes=lambda probe: first_output(probe.outputs).shape[1] - 4)
 YOLOV5 = Family(
