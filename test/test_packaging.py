@@ -18,7 +18,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NAME = 'udp_infer_ros'
 KEYS = {
-    'PIL': 'python3-pil', 'cv2': 'python3-opencv', 'jsonschema': 'python3-jsonschema',
+    'PIL': 'python3-pil', 'cv2': 'python3-opencv', 'hypothesis': 'python3-hypothesis',
+    'jsonschema': 'python3-jsonschema',
     'numpy': 'python3-numpy',
     'onnxruntime': 'python3-onnxruntime-pip', 'pytest': 'python3-pytest',
     'scipy': 'python3-scipy', 'supervision': 'python3-supervision-pip', 'tqdm': 'python3-tqdm',
@@ -94,7 +95,7 @@ def modules_imported_by(paths):
                 found |= {alias.name.partition('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 found.add(node.module.partition('.')[0])
-    local = {path.stem for path in (ROOT / 'test').rglob('*.py')} | {'sources', NAME}
+    local = {path.stem for path in (ROOT / 'test').rglob('*.py')} | {'fuzz', 'sources', NAME}
     return found - sys.stdlib_module_names - local
 
 
