@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Every conversion between ROS messages and the values of the core."""
+"""Conversions between ROS messages and the data types of the core."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Encoding:
     """Conversion code of OpenCV; None if the pixels are BGR already."""
 
 
-# ROS names a Bayer pattern by its first two rows, OpenCV by the second row's middle: rggb is BG.
+# ROS names a Bayer pattern by rows 1 and 2, OpenCV by row 2, columns 2 and 3: rggb is BG.
 ENCODINGS = {
     'bgr8': Encoding(3),
     '8UC3': Encoding(3),
@@ -87,7 +87,7 @@ def image_from_ros(message: RosImage) -> BgrImage:
     Convert an Image, without a copy where possible.
 
     :return: (height, width, 3) uint8, BGR; a view of the message's data if that is BGR already.
-    :raises FrameError: if the message contradicts itself or its encoding is unknown.
+    :raises FrameError: if the message is inconsistent or its encoding is unknown.
     """
     name = message.encoding
     try:
@@ -122,19 +122,19 @@ def _pixels(message: RosImage, encoding: Encoding) -> NDArray[Any]:
 
 def _from_two_planes(message: RosImage) -> BgrImage:
     height, width, step = message.height, message.width, message.step
-    full = message.encoding == 'nv24'
-    if (width % 2 or height % 2) and not full:
+    full_chroma = message.encoding == 'nv24'
+    if (width % 2 or height % 2) and not full_chroma:
         raise FrameError(
             'image', f'{width} x {height}', f'must be even in both for {message.encoding}')
-    rows, chroma_step = (height, 2 * step) if full else (height // 2, step)
-    chroma_bytes = (2 * width) if full else width
+    rows, chroma_step = (height, 2 * step) if full_chroma else (height // 2, step)
+    chroma_bytes = (2 * width) if full_chroma else width
     _check_size(message, width, height * step + (rows - 1) * chroma_step + chroma_bytes)
     luma = np.ndarray((height, width), np.uint8, buffer=message.data, strides=(step, 1))
     chroma = np.ndarray(
         (rows, chroma_bytes // 2, 2), np.uint8, buffer=message.data, offset=height * step,
         strides=(chroma_step, 2, 1))
-    if full:
-        # OpenCV has no nv24: halve the chroma and convert as nv12, which needs an even size.
+    if full_chroma:
+        # OpenCV does not support nv24: halve the chroma, and convert as nv12 with even size.
         chroma = cv2.resize(
             chroma, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
         luma = np.pad(luma, ((0, height % 2), (0, width % 2)), mode='edge')
@@ -144,11 +144,11 @@ def _from_two_planes(message: RosImage) -> BgrImage:
 
 def _check_size(message: RosImage, row_bytes: int, needed: int) -> None:
     """
-    Check that a message has as many bytes as it declares.
+    Check that a message has as many bytes as its size and step require.
 
-    :param row_bytes: lowest valid `step`.
-    :param needed: lowest valid size of `data`.
-    :raises FrameError: if one is lower.
+    :param row_bytes: lowest valid `step`, bytes.
+    :param needed: lowest valid length of `data`, bytes.
+    :raises FrameError: if the size is 0, or one is lower.
     """
     height, width, step = message.height, message.width, message.step
     if not height or not width:
@@ -165,11 +165,11 @@ def _check_size(message: RosImage, row_bytes: int, needed: int) -> None:
 
 def _by_cv_bridge(message: RosImage) -> BgrImage:
     try:
-        # Imported here: it fails where its extension was built for another NumPy, and that must
-        # cost only the encodings that no other code converts.
+        # Imported here, because the import fails if cv_bridge was built for another NumPy; then
+        # only the other encodings are available.
         from cv_bridge import CvBridge
         image = CvBridge().imgmsg_to_cv2(message, desired_encoding='bgr8')
-    except Exception as error:  # cv_bridge passes on errors of Boost, NumPy and OpenCV.
+    except Exception as error:  # cv_bridge raises errors of Boost, NumPy and OpenCV.
         raise FrameError(
             'image.encoding', message.encoding,
             f'must be one of {", ".join((*ENCODINGS, *TWO_PLANES))} '
@@ -182,7 +182,7 @@ def image_from_ros_compressed(message: RosCompressedImage) -> BgrImage:
     Decode a CompressedImage.
 
     :return: (height, width, 3) uint8, BGR.
-    :raises FrameError: if it holds something other than a picture.
+    :raises FrameError: if it is a compressed depth image.
     :raises DecodeError: if the picture is damaged or truncated.
     """
     if 'compressedDepth' in message.format:
@@ -205,7 +205,7 @@ def stamp_ns_from_ros(header: RosHeader) -> int:
 
 
 def header_to_ros(frame: FrameInfo) -> RosHeader:
-    """Return the header of the image that a frame came from."""
+    """Return a header with the stamp and the frame_id of a frame."""
     header = RosHeader(frame_id=frame.frame_id)
     header.stamp.sec, header.stamp.nanosec = divmod(frame.stamp_ns, 1_000_000_000)
     return header
@@ -219,17 +219,17 @@ def detections_to_ros(result: Result, class_id: ClassIdFormat) -> Detection2DArr
     """
     header = header_to_ros(result.frame)
     message = Detection2DArray(header=header)
-    for found in result.objects:
+    for item in result.objects:
         hypothesis = ObjectHypothesisWithPose()
         hypothesis.hypothesis.class_id = (
-            found.class_name if class_id == 'name' else str(found.class_id))
-        hypothesis.hypothesis.score = found.score
+            item.class_name if class_id == 'name' else str(item.class_id))
+        hypothesis.hypothesis.score = item.score
         detection = Detection2D(header=header, results=[hypothesis])
-        detection.bbox.center.position.x = found.x
-        detection.bbox.center.position.y = found.y
-        detection.bbox.size_x = found.width
-        detection.bbox.size_y = found.height
-        detection.id = '' if found.track_id == NO_TRACK else str(found.track_id)
+        detection.bbox.center.position.x = item.x
+        detection.bbox.center.position.y = item.y
+        detection.bbox.size_x = item.width
+        detection.bbox.size_y = item.height
+        detection.id = '' if item.track_id == NO_TRACK else str(item.track_id)
         message.detections.append(detection)
     return message
 
@@ -261,7 +261,7 @@ def image_to_ros(image: BgrImage, header: RosHeader) -> RosImage:
     height, width = image.shape[:2]
     message = RosImage(
         header=header, height=height, width=width, encoding='bgr8', step=width * 3)
-    # The only way that no distribution converts element by element.
+    # Any other type is converted element by element on some distributions.
     data = array.array('B')
     data.frombytes(np.ascontiguousarray(image).data.cast('B'))
     message.data = data
@@ -283,20 +283,20 @@ def image_to_ros_compressed(
 
 
 def annotations_to_foxglove(result: Result) -> Any:
-    """Convert a Result to foxglove_msgs/ImageAnnotations: an outline and a caption each."""
+    """Convert a Result to foxglove_msgs/ImageAnnotations: an outline and a caption per object."""
     stamp = header_to_ros(result.frame).stamp
     color = Color(r=0.6, g=0.9, b=0.1, a=1.0)
     message = ImageAnnotations()
-    for found in result.objects:
-        left, top = found.x - found.width / 2, found.y - found.height / 2
-        right, bottom = left + found.width, top + found.height
+    for item in result.objects:
+        left, top = item.x - item.width / 2, item.y - item.height / 2
+        right, bottom = left + item.width, top + item.height
         message.points.append(PointsAnnotation(
             timestamp=stamp, type=PointsAnnotation.LINE_LOOP, outline_color=color, thickness=2.0,
             points=[Point2(x=x, y=y) for x, y in (
                 (left, top), (right, top), (right, bottom), (left, bottom))]))
         message.texts.append(TextAnnotation(
             timestamp=stamp, position=Point2(x=left, y=top), font_size=FONT_SIZE_PX,
-            text=caption(found.class_name, found.score, found.track_id), text_color=color))
+            text=caption(item.class_name, item.score, item.track_id), text_color=color))
     return message
 
 
@@ -304,9 +304,9 @@ def health_to_ros(
     parts: Sequence[PartHealth], *, node_name: str, header: RosHeader,
 ) -> DiagnosticArray:
     """
-    Convert the state of all parts.
+    Convert the health reports of all parts.
 
-    :param node_name: fully qualified; prefix of the names of the parts, and the hardware id.
+    :param node_name: fully qualified name; prefix of the names of the parts, and hardware_id.
     """
     return DiagnosticArray(header=header, status=[
         DiagnosticStatus(

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Forwarding of the core's log records to ROS."""
+"""Forwarding of the log records of the core to ROS."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CORE_LOG = logging.getLogger('udp_infer_ros')
 
 class RosLogHandler(logging.Handler):
     """
-    Forwards records of Python's logging to ROS, once per process however many nodes there are.
+    Forwards log records of the core to ROS, once per process for any number of nodes.
 
-    With one node attached, records are logged under its name; with several, whose threads share
-    the core, under `udp_infer_ros`. The logger of the core is restored when the last node
-    detaches. `lock`, which logging holds during `emit`, guards `_loggers`.
+    With one node attached, records have the name of its logger; with several, they have the name
+    `udp_infer_ros`. The logger of the core is restored when the last node detaches. `_attaching`
+    guards changes; `_loggers` is replaced, not modified, so `emit` needs no lock.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class RosLogHandler(logging.Handler):
 
     def attach(self, logger: Any) -> None:
         """
-        Begin to forward records.
+        Start to forward records to a node.
 
         :param logger: of the node, from `Node.get_logger()`.
         """
@@ -43,7 +43,7 @@ class RosLogHandler(logging.Handler):
             self._loggers = [*self._loggers, logger]
 
     def detach(self, logger: Any) -> None:
-        """End forwarding for a node that was attached; others go on."""
+        """Stop forwarding to a node, but not to the others."""
         with _attaching:
             self._loggers = [other for other in self._loggers if other is not logger]
             if not self._loggers:
@@ -55,7 +55,7 @@ class RosLogHandler(logging.Handler):
         text = self.format(record)
         loggers = self._loggers
         logger = loggers[0] if len(loggers) == 1 else get_logger('udp_infer_ros')
-        # rclpy requires that one line of code always logs with the same severity.
+        # rclpy raises an error if one line of code logs with different severities.
         if record.levelno >= logging.ERROR:
             logger.error(text)
         elif record.levelno >= logging.WARNING:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The state of every part on `/diagnostics`."""
+"""Health reports on `/diagnostics`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from udp_infer_ros.ros.convert import health_to_ros
 
 class Diagnostics:
     """
-    Publishes the state of the parts of an engine, whatever they are.
+    Publishes the health reports of the parts of an engine.
 
     :param node: the node that publishes.
     """
@@ -29,11 +29,11 @@ class Diagnostics:
 
     def publish(self, state: str, parts: Sequence[PartHealth] | None) -> None:
         """
-        Publish one report.
+        Publish one message with a status for each part.
 
         :param state: of the node: unconfigured, inactive, disabled, active or idle.
-        :param parts: None without an engine; then the parts of the one before are reported as
-            not loaded, so that an aggregator does not report them as stale.
+        :param parts: None without an engine. The parts of the previous engine are then reported
+            as not loaded; otherwise, an aggregator would report them as stale.
         """
         if parts is None:
             parts = [PartHealth(name=name, message='not loaded') for name in self._names]

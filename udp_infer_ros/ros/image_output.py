@@ -33,11 +33,11 @@ class ImageOutput:
     """
     Publishes `~/image_annotated` and `~/image_annotated/compressed`.
 
-    Where foxglove_msgs is installed, also `~/annotations`, which Foxglove draws itself. Nothing
-    is drawn or converted for a topic without subscribers. The node's thread creates and closes
-    it; the worker's thread writes and commits.
+    If foxglove_msgs is installed, it also publishes `~/annotations`, which Foxglove draws.
+    Without subscribers, no image is drawn and no message is converted. The node's thread creates
+    and closes the output; the worker's thread writes and commits.
 
-    :param node: the node whose topics these are.
+    :param node: the node that publishes.
     :param clock_s: a monotonic clock in seconds.
     """
 
@@ -60,7 +60,7 @@ class ImageOutput:
     def prepare(
         self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
     ) -> Commit:
-        """Accept new settings; there is nothing to check."""
+        """Accept all settings."""
         if previous is not None and previous.annotate == settings.annotate:
             return nothing_to_commit
 
@@ -71,7 +71,7 @@ class ImageOutput:
         return commit
 
     def write(self, result: Result, image: BgrImage) -> None:
-        """Draw one Result, if there are subscribers and `annotate.max_fps` allows it."""
+        """Draw and publish a Result for the subscribers; images only at `annotate.max_fps`."""
         if not self._node.context.ok():
             return
         if self._annotations is not None and _has_subscribers(self._annotations):

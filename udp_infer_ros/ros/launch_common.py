@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What both launch files share. It imports no launch, so it can be tested without it."""
+"""Functions of the launch files. They do not import launch, so tests can run without it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def node_keywords(
     """
     Return the keyword arguments of `launch_ros.actions.Node` for one udp_infer node.
 
-    :param overrides: parameters that take precedence over those in the file.
-    :param image_topic: empty for image_raw.
+    :param overrides: parameters that override those in the file.
+    :param image_topic: the topic to which image_raw is remapped; empty for no remapping.
     :raises SettingError: if `params_file` does not exist.
     """
     if not Path(params_file).is_file():
         raise SettingError('params_file', params_file, 'must be the path of a YAML file')
     parts = [part.strip('/').replace('/', '.') for part in (namespace, name)]
-    # Only the logger of this node: debug output of the middleware would be many times as long.
+    # Only the logger of this node: at level debug, the middleware logs many times as much.
     logger = '.'.join(part for part in parts if part)
     return {
         'package': 'udp_infer_ros',
@@ -39,7 +39,7 @@ def node_keywords(
         'output': 'screen',
         'emulate_tty': True,
         'parameters': [params_file, {
-            # launch_ros accepts no empty list; a list of one empty text stands for it.
+            # launch_ros rejects an empty list; settings.py reads [''] as one.
             key: (list(value) or ['']) if isinstance(value, tuple) else value
             for key, value in overrides.items()}],
         'remappings': [('image_raw', image_topic)] if image_topic else [],
@@ -49,7 +49,7 @@ def node_keywords(
 
 def overrides_of(arguments: Mapping[str, str]) -> dict[str, Value]:
     """
-    Return the parameters that launch arguments set; empty arguments set none.
+    Return the parameters that the launch arguments set. Empty arguments set none.
 
     :param arguments: values of source, model, udp_targets, autostart and use_sim_time.
     """

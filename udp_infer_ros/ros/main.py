@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-The process around the node: arguments, signals, exit codes.
+The executable `udp_infer`: arguments, signals, exit codes.
 
 SIGINT and SIGTERM end the process with exit code 0 from its first instruction on. Therefore this
 module imports only the standard library; the rest is imported after the handlers are installed.
@@ -29,9 +29,9 @@ SIGNAL_PERIOD_S = 0.2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it ends or a signal arrives; return the exit code."""
-    # Nothing is open yet, and an exception could be raised in the middle of an import.
+    # No resource is open yet, and an exception could interrupt an import.
     on_signal(lambda: os._exit(0))
-    words = list(sys.argv if arguments is None else ['udp_infer', *arguments])
+    argv = list(sys.argv if arguments is None else ['udp_infer', *arguments])
     try:
         import rclpy
         from rclpy.utilities import remove_ros_args
@@ -40,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
               'ROS as examples/detect_video.py does', file=sys.stderr)
         return 1
     try:
-        options = parse(remove_ros_args(words)[1:])
+        options = parse(remove_ros_args(argv)[1:])
         if not options.describe_model:
-            # The handlers of rclpy shut the context down while the worker still uses it.
-            rclpy.init(args=words, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+            # The signal handlers of rclpy would shut the context down while the worker uses it.
+            rclpy.init(args=argv, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     except (RuntimeError, ValueError) as error:  # RCLError
         from udp_infer_ros.redact import redacted
         print(f'udp_infer: invalid ROS arguments: {redacted(str(error))}', file=sys.stderr)
@@ -51,17 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.describe_model:
         return describe(options.describe_model)
     try:
-        code = run_node(words)
+        code = run_node(argv)
     finally:
         rclpy.try_shutdown()
     return leave(code)
 
 
 def leave(code: int) -> int:
-    """Return the exit code, or end the process with it if a thread is left in native code."""
+    """Return the exit code; if a daemon thread still runs, end the process with it."""
     if any(thread.daemon for thread in threading.enumerate()):
-        # A model that loads or a driver that hangs: such a thread aborts the process when it
-        # returns to Python while the interpreter is finalized.
+        # A thread that loads a model, or hangs in a driver, would abort the process if it
+        # returned to Python while the interpreter is finalized.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -86,7 +86,7 @@ def run_node(words: Sequence[str]) -> int:
         return 1
     for text in unmatched_files(words, node.get_fully_qualified_name()):
         node.get_logger().warning(text)
-    # From here on signals only set a flag: an exception could be raised while a lock is held.
+    # Signals only queue the exit code, because an exception could occur while a lock is held.
     on_signal(lambda: node.finished.put(0))
 
     async def start() -> None:
@@ -105,13 +105,13 @@ def exit_code_of(node: UdpInferNode) -> int:
         try:
             return node.finished.get(timeout=SIGNAL_PERIOD_S)
         except queue.Empty:
-            # A thread that is just creating another one may receive the signal; that does not
-            # wake the main thread, which alone runs the handlers of Python.
+            # Another thread may receive the signal, which does not wake the main thread; but only
+            # the main thread runs Python's signal handlers.
             continue
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Parse the arguments that are not for ROS; exit if one is unknown."""
+    """Parse the arguments other than ROS arguments; exit if one is unknown."""
     parser = argparse.ArgumentParser(
         prog='udp_infer', description='Detect and track objects in images, and publish them on '
         'a topic and by UDP.', epilog='Set parameters as for every ROS node: --ros-args '
@@ -123,7 +123,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def describe(model_id: str) -> int:
-    """Print how the node would run a model; return the exit code. Needs no ROS graph."""
+    """Print how the node would run a model; return the exit code."""
     from udp_infer_ros.detection.describe import describe_model
     from udp_infer_ros.errors import UdpInferError
     try:
@@ -135,7 +135,7 @@ def describe(model_id: str) -> int:
 
 
 def on_signal(handle: Callable[[], object]) -> None:
-    """Handle SIGINT and SIGTERM."""
+    """Install a handler for SIGINT and SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: handle())
 
@@ -143,9 +143,7 @@ def on_signal(handle: Callable[[], object]) -> None:
 @contextmanager
 def spinning(node: UdpInferNode, task: Callable[[], Any]) -> Iterator[None]:
     """
-    Serve the callbacks of a node in a thread of its own.
-
-    The main thread then waits in Python, where signals are handled at once.
+    Run the executor of a node in a thread, so that the main thread can handle signals.
 
     :param task: a coroutine function that the executor runs first.
     """
@@ -162,7 +160,7 @@ def spinning(node: UdpInferNode, task: Callable[[], Any]) -> Iterator[None]:
                 return
             except (ExternalShutdownException, ShutdownException):
                 return
-            except Exception:  # One callback failed; the others go on.
+            except Exception:  # An error in one callback must not end the others.
                 node.get_logger().error(traceback.format_exc())
     thread = threading.Thread(target=spin, name='udp_infer executor', daemon=True)
     thread.start()

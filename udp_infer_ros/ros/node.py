@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The node: translates between ROS and the engine."""
+"""The ROS node: the interface between ROS and the engine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LifecycleCallback = Callable[['UdpInferNode', LifecycleState], TransitionCallbac
 
 
 def logged(callback: LifecycleCallback) -> LifecycleCallback:
-    """Log what a transition callback raises, which rclpy ignores."""
+    """Log the errors of a transition callback, which rclpy does not log; return its result."""
     @wraps(callback)
     def wrapper(node: UdpInferNode, state: LifecycleState) -> TransitionCallbackReturn:
         try:
@@ -70,18 +70,18 @@ class UdpInferNode(LifecycleNode):
 
     Serves: `~/enable` (std_srvs/SetBool), `~/reset_tracker` (std_srvs/Trigger).
 
-    The executor's thread owns the node and the engine; use a SingleThreadedExecutor. What takes
-    long (loading a model, opening or closing a source, looking up a host name) runs in a
-    background thread, while the executor serves other callbacks. `_transitions` and the turn of
-    the parameter server keep the order of the requests, so each answer is true when it is given.
+    The executor's thread owns the node and the engine; use a SingleThreadedExecutor. Slow work
+    (loading a model, opening or closing a source, resolving a host name) runs in a background
+    thread, while the executor serves other callbacks. `_transitions` and `ParameterServer.changes`
+    serve requests in their order, so a response describes the state when it is sent.
 
     :param keywords: as for `rclpy.node.Node`.
     :raises SettingError: if a parameter has an invalid value.
     """
 
     def __init__(self, **keywords: Any) -> None:
-        # One group for all callbacks: a mutually exclusive one would serve none of them while a
-        # coroutine is suspended.
+        # For all callbacks: a mutually exclusive group would serve none of them while a coroutine
+        # is suspended.
         self._group = ReentrantCallbackGroup()
         super().__init__('udp_infer', **keywords)
         ros_log_handler.attach(self.get_logger())
@@ -104,7 +104,7 @@ class UdpInferNode(LifecycleNode):
         self._transitions = Turn(self)
         """Held by transitions and ~/enable."""
         self._outputs: list[Output] = []
-        # Outcomes of background work, for the callbacks of rclpy, which are no coroutines.
+        # Results of background work, for transition callbacks, which cannot be coroutines.
         self._loaded: Callable[[], Engine] | None = None
         self._opened: Callable[[], Source | None] | None = None
         self._diagnostics = Diagnostics(self)
@@ -114,7 +114,7 @@ class UdpInferNode(LifecycleNode):
         self._change_state = replace_callback(self, 'change_state', self._on_change_state)
         self.create_service(SetBool, '~/enable', self._on_enable)
         self.create_service(Trigger, '~/reset_tracker', self._on_reset_tracker)
-        # A steady clock, so that both timers also run under use_sim_time without a /clock.
+        # A steady clock, so that the timers run also with use_sim_time and no /clock.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(POLL_PERIOD_S, self._poll, clock=steady)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=steady)
@@ -126,14 +126,14 @@ class UdpInferNode(LifecycleNode):
 
     @property
     def settings(self) -> Settings:
-        """Return the parameters as the engine uses them, or will when it is configured."""
+        """Return the current values of the parameters."""
         return self._parameter_server.settings
 
     async def bring_up(self) -> bool:
         """
         Configure and activate, as a task of the executor.
 
-        :return: False if that failed; the reason has been logged.
+        :return: whether the node is active; otherwise the reason has been logged.
         """
         for number in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             request = ChangeState.Request(transition=Transition(id=number))
@@ -142,7 +142,7 @@ class UdpInferNode(LifecycleNode):
                 return False
         return True
 
-    # Transitions: the slow part runs in the background, then rclpy runs the callback.
+    # Transitions: slow work runs in the background, then rclpy calls the transition callback.
 
     async def _on_change_state(
         self, request: ChangeState.Request, response: ChangeState.Response,
@@ -171,7 +171,7 @@ class UdpInferNode(LifecycleNode):
 
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model, warm it up, open sockets and topics."""
+        """Load the model, and create the outputs."""
         if self._loaded is None:
             self._outputs = self._make_outputs()
         try:
@@ -211,13 +211,13 @@ class UdpInferNode(LifecycleNode):
 
     @logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the model, sockets and topics."""
+        """Release the model, the sockets and the publishers."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     @logged
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything; the node is unconfigured then."""
+        """Release everything; the node becomes unconfigured."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
@@ -238,7 +238,7 @@ class UdpInferNode(LifecycleNode):
 
     def _make_outputs(self) -> list[Output]:
         self._topics = TopicOutput(self)
-        # Receivers of datagrams first: they have no queue of their own.
+        # UDP first: converting messages and drawing images must not delay datagrams.
         return [UdpOutput(), self._topics, ImageOutput(self)]
 
     def _load(self) -> Engine:
@@ -255,7 +255,7 @@ class UdpInferNode(LifecycleNode):
             engine.close()
 
     def _make_source(self) -> Source | None:
-        """Return the source of the parameters, not open yet; None if the node is disabled."""
+        """Create the source without opening it; return None if the node is disabled."""
         source = self.settings.source
         if not self._enabled:
             return None
@@ -283,7 +283,7 @@ class UdpInferNode(LifecycleNode):
     async def _on_enable(
         self, request: SetBool.Request, response: SetBool.Response,
     ) -> SetBool.Response:
-        """Close the source, or open it again; the model and the lifecycle state stay."""
+        """Open or close the source; the model stays loaded, the lifecycle state unchanged."""
         if not request.data:
             self._opener.abort()
         async with self._transitions:
@@ -317,7 +317,7 @@ class UdpInferNode(LifecycleNode):
     def _on_reset_tracker(
         self, request: Trigger.Request, response: Trigger.Response,
     ) -> Trigger.Response:
-        """Remove all tracks before the next frame; ids are not used again."""
+        """Remove all tracks before the next frame; their ids are not reused."""
         response.success = self._engine is not None
         response.message = 'all tracks are removed'
         if self._engine is None:
@@ -350,7 +350,7 @@ class UdpInferNode(LifecycleNode):
 
 
 def _goal(transition: Transition) -> str:
-    """Return the label of a requested transition; shutdown has one for each state."""
+    """Return the label of a requested transition, given by label or id; '' for other ids."""
     label: str = transition.label
     return label or {
         Transition.TRANSITION_CONFIGURE: 'configure', Transition.TRANSITION_ACTIVATE: 'activate',

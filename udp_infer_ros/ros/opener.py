@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The opening of a source, which may take long and may be aborted."""
+"""Opening of a source in the background, which can be aborted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from udp_infer_ros.sources.base import Source
 
 class Opener:
     """
-    Opens one source at a time. It runs in the executor's thread.
+    Opens one source at a time. Its methods run in the executor's thread.
 
     :param node: the node whose executor runs the tasks.
-    :param make_source: returns the source to open, or None if none should be.
+    :param make_source: creates the source, or returns None if there is none to open.
     """
 
     def __init__(self, node: Node, make_source: Callable[[], Source | None]) -> None:
@@ -56,7 +56,7 @@ class Opener:
         return source
 
     def abort(self) -> None:
-        """End an opening early; the source would be closed at once anyway."""
+        """Stop the source that is being opened, if there is one; `open` then returns None."""
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.stop(timeout_s=0.0)

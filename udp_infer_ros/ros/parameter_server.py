@@ -25,12 +25,12 @@ class ParameterServer:
     """
     Declares the parameters of the node, and checks and applies changes.
 
-    A change is checked in the background, because host names may be looked up, and is then
-    applied to the engine between two frames. Changes have effect in the order in which they are
-    requested. Everything else runs in the executor's thread.
+    A change is checked in the background, because host names may have to be resolved, and is then
+    applied to the engine between two frames. Changes are applied in the order of the requests.
+    Everything else runs in the executor's thread.
 
-    :param node: the node.
-    :param engine: returns its engine; None while it is unconfigured.
+    :param node: the node that has the parameters.
+    :param engine: returns the engine of the node; None while the node is unconfigured.
     :raises SettingError: if a parameter has an invalid value.
     """
 
@@ -39,7 +39,7 @@ class ParameterServer:
         self._engine = engine
         self.settings: Settings = params.declare(node)
         self.changes = Turn(node)
-        """Held by each change, and while a model loads, which may be needed to check one."""
+        """Held during a change, and while a model loads, because it is used to check changes."""
         self._checked: tuple[Settings, Callable[[], Callable[[], None]]] | None = None
         for text in params.unknown(params.overrides(node)):
             node.get_logger().warning(text)
@@ -66,7 +66,7 @@ class ParameterServer:
         return response
 
     async def _set(self, messages: Any) -> SetParametersResult:
-        """Check a change in the background, then let rclpy set the parameters."""
+        """Check a change in the background, then set the parameters in rclpy."""
         parameters = [RosParameter.from_parameter_msg(message) for message in messages]
         try:
             settings, engine = self._changed(parameters), self._engine()
@@ -80,7 +80,7 @@ class ParameterServer:
             self._checked = None
 
     def _on_set_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
-        """Accept or refuse a change; an accepted one is applied between two frames."""
+        """Accept or refuse a change; apply an accepted one between two frames."""
         try:
             settings, engine = self._changed(parameters), self._engine()
             if engine is not None and settings != self.settings:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Conversion of ROS parameters to Settings and back."""
+"""Conversion between ROS parameters and Settings."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ CHANGES: Mapping[Change, str] = {
 
 def declare(node: Node) -> Settings:
     """
-    Declare every parameter, with the values of the launch file, YAML and command line.
+    Declare every parameter, with the overrides from launch files, YAML and the command line.
 
-    :return: the values, checked.
+    :return: the checked values.
     :raises SettingError: for the first invalid value.
     """
     given = overrides(node)
@@ -43,9 +43,9 @@ def declare(node: Node) -> Settings:
         name: _override(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
     for name, value in settings.flat().items():
         if name in ADDRESSES:
-            # /parameter_events must not carry a password.
+            # /parameter_events publishes the value.
             value = redacted(str(value))
-        # The type of an empty list is only taken from set_parameters.
+        # declare_parameter cannot infer the type of an empty list; set_parameters has the type.
         node.declare_parameter(
             name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
         node.set_parameters([_to_ros(name, value)])
@@ -54,14 +54,14 @@ def declare(node: Node) -> Settings:
 
 
 def overrides(node: Node) -> Mapping[str, object]:
-    """Return the values given from outside by name, declared or not."""
+    """Return the parameter overrides by name, also those of undeclared parameters."""
     # rclpy has no public access to them. Without them, a misspelled name in a YAML file would be
     # ignored silently.
     return {name: item.value for name, item in node._parameter_overrides.items()}
 
 
 def unknown(given: Iterable[str]) -> list[str]:
-    """Return a sentence for each name that is not a parameter, with the closest one that is."""
+    """Return a warning for each name that is not a parameter, with the closest valid name."""
     return [
         f'{name} is not a parameter; {suggestion(name)}' for name in given
         if name not in PARAMETERS and name not in OTHER_NAMES
@@ -70,9 +70,9 @@ def unknown(given: Iterable[str]) -> list[str]:
 
 def unmatched_files(words: Sequence[str], node_name: str) -> list[str]:
     """
-    Return a sentence for each parameter file that has no parameters for a node.
+    Return a warning for each parameter file that has no parameters for a node.
 
-    rclpy ignores such a file silently.
+    rclpy ignores such a file without a warning.
 
     :param words: the command line.
     :param node_name: fully qualified.
@@ -88,7 +88,7 @@ def _read_yaml(path: str) -> object:
 
 
 def _node_names(tree: object, name: str = '') -> Iterator[str]:
-    """Return the names, or patterns with `*`, of the nodes in the content of a parameter file."""
+    """Yield the names, or patterns with `*`, of the nodes in the content of a parameter file."""
     for key, value in (tree.items() if isinstance(tree, dict) else ()):
         if key == 'ros__parameters':
             yield name
@@ -107,7 +107,7 @@ def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Sett
     for name in values.keys() & ADDRESSES.keys():
         value = str(values[name])
         if value == redacted(str(current[name])):
-            del values[name]  # The value as published, set again.
+            del values[name]  # The redacted value, as published, was set again.
         elif value != redacted(value):
             raise SettingError(
                 name, value, 'must not contain a password or a token when set at run time, '
@@ -119,7 +119,7 @@ def refuse_changes(before: Settings, after: Settings, *, configured: bool) -> No
     """
     Refuse changes that cannot take effect now.
 
-    :param configured: the node is not unconfigured.
+    :param configured: whether the node is inactive or active.
     :raises SettingError: for the first of them.
     """
     old, new = before.flat(), after.flat()
@@ -151,7 +151,7 @@ def normalized(parameters: Iterable[RosParameter[Any]]) -> list[RosParameter[Any
 
 
 def _override(parameter: Parameter, value: object) -> object:
-    # ROS reads `[]` in YAML as no value.
+    # ROS parses `[]` in YAML as a parameter without a value.
     if value is None:
         return () if parameter.kind is tuple else parameter.default
     return value
@@ -171,7 +171,7 @@ def _descriptor(parameter: Parameter) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=parameter.meaning + unit + CHANGES[parameter.change],
         additional_constraints=parameter.rule, read_only=parameter.change == 'start',
-        # settings.py checks types with better messages, and accepts 1 for 1.0 and an empty list.
+        # settings.py checks the types; its messages are better, and it accepts 1 for 1.0 and [].
         dynamic_typing=True)
     if parameter.low is not None:
         high = parameter.high

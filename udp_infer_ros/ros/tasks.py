@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Coroutines for what takes long, so that the executor goes on serving callbacks meanwhile.
+Coroutines for slow work, during which the executor serves other callbacks.
 
-rclpy runs a callback that is a coroutine as a task of the executor. While such a task awaits one
-of the objects here, the executor's thread serves other callbacks.
+rclpy runs a callback that is a coroutine as a task of the executor. While the task awaits one of
+the objects in this module, the executor's thread is free.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ T = TypeVar('T')
 
 async def in_background(node: Node, function: Callable[[], T]) -> T:
     """
-    Run a function in a thread of its own and wait for its result.
+    Run a function in a thread of its own, and await its result.
 
     :param node: the node whose executor runs the calling task.
-    :raises Exception: whatever the function raises.
+    :raises Exception: any error of the function.
     """
     future = _future(node)
 
@@ -70,9 +70,9 @@ def wake(node: Node) -> None:
 
 class Turn:
     """
-    A lock for the tasks of one executor, granted in the order in which they ask for it.
+    A lock for the tasks of one executor, acquired in the order of the requests.
 
-    Used as `async with turn:`, only in the executor's thread.
+    Use it as `async with turn:`, only in the executor's thread.
 
     :param node: the node whose executor runs the tasks.
     """
@@ -83,11 +83,11 @@ class Turn:
         self._held: Any = None
 
     async def __aenter__(self) -> None:
-        before = self._last
-        mine = self._last = _future()
-        if before is not None:
-            await before
-        self._held = mine
+        previous = self._last
+        released = self._last = _future()
+        if previous is not None:
+            await previous
+        self._held = released
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -102,11 +102,11 @@ class Turn:
 
 def replace_callback(node: Node, name: str, callback: Any) -> Any:
     """
-    Serve a service that rclpy created with another callback, which may be a coroutine.
+    Replace the callback of a service that rclpy created. The new one may be a coroutine.
 
     :param name: last part of the name of the service, e.g. `change_state`.
-    :return: the callback before.
+    :return: the previous callback.
     """
     [service] = [item for item in node.services if item.srv_name.endswith(f'/{name}')]
-    before, service.callback = service.callback, callback
-    return before
+    previous, service.callback = service.callback, callback
+    return previous

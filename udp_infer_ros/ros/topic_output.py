@@ -26,10 +26,10 @@ class TopicOutput:
     """
     Publishes `~/detections`, and latched `~/label_info` and `~/vision_info`.
 
-    The publishers are lifecycle publishers, so nothing is published while the node is not active.
-    The node's thread creates and closes it; the worker's thread writes and commits.
+    The publishers are lifecycle publishers, which publish only while the node is active. The
+    node's thread creates and closes the output; the worker's thread writes and commits.
 
-    :param node: the node whose topics these are.
+    :param node: the node that publishes.
     """
 
     name = 'topics'
@@ -47,7 +47,7 @@ class TopicOutput:
     def prepare(
         self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
     ) -> Commit:
-        """Publish the model info again if the confidence threshold changes."""
+        """Accept new settings. If the confidence changes, the commit publishes the model info."""
         republish = previous is not None and (
             previous.detect.confidence != settings.detect.confidence)
         if previous is not None and previous.publish == settings.publish and not republish:

@@ -38,13 +38,13 @@ class TopicSource:
     """
     Subscribes to `image_raw`, or to `<image_raw>/compressed`.
 
-    The reliability is that of the publishers: reliable if all of them are, so that large images
-    arrive complete, otherwise best effort, which is compatible with every publisher. `poll`
-    follows changes; `qos_overrides.<topic>.subscription.reliability` overrides it.
+    The subscription is reliable if all publishers are, so that large images arrive complete, and
+    otherwise best effort, which is compatible with every publisher. `poll` adapts it to changes;
+    `qos_overrides.<topic>.subscription.reliability` overrides it.
 
-    Everything runs in the node's thread, except the decoding of frames, which the worker does.
+    Everything runs in the node's thread, except the decoding of frames in the worker.
 
-    :param settings: `source.*`; transport auto follows what is published, raw if both are.
+    :param settings: `source.*`; transport auto: the published one, raw if both are.
     """
 
     every_frame = False
@@ -54,7 +54,7 @@ class TopicSource:
         self._node = node
         self._auto = settings.transport == 'auto'
         self._stall_timeout_s = settings.stall_timeout_s
-        # The remapped name is resolved before the suffix, as image_transport does.
+        # Remap the name before the suffix is appended, as image_transport does.
         name = node.resolve_topic_name('image_raw')
         self._topics = {'raw': name, 'compressed': f'{name}/compressed'}
         self._transport: str = 'raw' if settings.transport == 'auto' else settings.transport
@@ -71,14 +71,14 @@ class TopicSource:
 
     @property
     def description(self) -> str:
-        """Return what the source is."""
+        """Return the name of the source for logs."""
         return f'topic {self.topic}'
 
     def open(self) -> None:  # noqa: A003
-        """Do nothing; subscribing is quick and is done by `start`."""
+        """Do nothing; `start` subscribes, which does not block."""
 
     def start(self, intake: Intake) -> None:
-        """Subscribe."""
+        """Subscribe to the topic."""
         self._intake = intake
         self._report = SourceReport(intake)
         self._adapt()
@@ -93,7 +93,7 @@ class TopicSource:
         return True
 
     def poll(self) -> None:
-        """Follow changes of the publishers, and log when images stop and when they resume."""
+        """Adapt to changes of the publishers, and log when images stop and resume."""
         if self._stopped:
             return
         self._adapt()
@@ -108,7 +108,7 @@ class TopicSource:
         self._stalled = stalled
 
     def health(self) -> PartHealth:
-        """Return whether images arrive, as part `source`."""
+        """Return the state since the previous call, as part `source`."""
         stalled = self._intake.silent_s >= self._stall_timeout_s
         return self._report.health(self.description, self._stall_text() if stalled else None)
 
@@ -121,7 +121,7 @@ class TopicSource:
             f'{count} publishers; {remedy}')
 
     def _adapt(self) -> None:
-        """Subscribe, or subscribe again if what is published has changed."""
+        """Subscribe, or subscribe again if the publishers require it."""
         transport = self._choose_transport()
         topic = self._topics[transport]
         fixed, reliability = self._is_fixed(topic), self._choose_reliability(topic)
@@ -151,7 +151,7 @@ class TopicSource:
             return self._transport
         published = [
             name for name, topic in self._topics.items() if self._node.count_publishers(topic)]
-        # While nothing is published, keep the subscription: the publisher may come back.
+        # Without publishers, keep the subscription: a publisher may restart.
         return published[0] if published else self._transport
 
     def _choose_reliability(self, topic: str) -> ReliabilityPolicy:
@@ -177,7 +177,7 @@ class TopicSource:
             arrival_s=arrival_s))
 
     def _check_frame_id(self, frame_id: str) -> None:
-        """Warn if two cameras publish on the topic: their tracks would be mixed."""
+        """Warn if several cameras publish on the topic: the tracker would mix their objects."""
         before, self._frame_id = self._frame_id, frame_id
         if before is None:
             return
