@@ -105,7 +105,8 @@ def _in_package(model_id: str) -> Path:
         if package and rest and prefix and path.is_file():
             return path
     raise ModelError(
-        'model.id', redacted(model_id), f'there is no {rest or "file"!r} in the share folder of {package!r}',
+        'model.id', redacted(model_id),
+        f'there is no {rest or "file"!r} in the share folder of {package!r}',
         'write package://<package>/<path>, and source the workspace that has the package')
 
 
@@ -113,8 +114,8 @@ def _checked_digest(model_id: str, sha256: str) -> str:
     digest = sha256.lower()
     if len(digest) != 64 or not set(digest) <= set('0123456789abcdef'):
         raise ModelError(
-            'model.sha256', sha256, f'must be 64 hexadecimal digits, because {redacted(model_id)} is '
-            'downloaded', 'sha256sum prints them for a file that you trust')
+            'model.sha256', sha256,
+            f'must be 64 hexadecimal digits, because {redacted(model_id)} is downloaded', 'sha256sum prints them for a file that you trust')
     return digest
 
 

@@ -88,8 +88,9 @@ YOLO = Family(
     name='yolo', models='YOLOv8, 9, 11, 12; YOLOv10 and YOLO26 with external NMS',
     layout='(1, 4 + classes, n)',
     recognized_by='a column for every cell, or a row for every class name',
-    fits=fits_yolo, matches=is_yolo, decode=decode_yolo, preprocessing=LETTERBOX, source='ultralytics',
-    needs_nms=True, count_classes=lambda probe: first_output(probe.outputs).shape[1] - 4)
+    fits=fits_yolo, matches=is_yolo, decode=decode_yolo, preprocessing=LETTERBOX,
+    source='ultralytics', needs_nms=True,
+    count_classes=lambda probe: first_output(probe.outputs).shape[1] - 4)
 YOLOV5 = Family(
     name='yolov5', models='YOLOv5; YOLOv7 with --grid',
     layout='(1, 3 n, 5 + classes)', recognized_by='three rows for every cell',
@@ -99,5 +100,6 @@ YOLOV5 = Family(
 YOLOV6 = Family(
     name='yolov6', models='YOLOv6',
     layout='(1, n, 5 + classes)', recognized_by='a row for every cell, objectness 1 everywhere',
-    fits=fits_objectness, matches=is_yolov6, decode=decode_objectness, preprocessing=LETTERBOX, source='meituan/YOLOv6',
-    needs_nms=True, count_classes=columns_besides(5))
+    fits=fits_objectness, matches=is_yolov6, decode=decode_objectness,
+    preprocessing=LETTERBOX, source='meituan/YOLOv6', needs_nms=True,
+    count_classes=columns_besides(5))

@@ -66,7 +66,9 @@ YOLOX = Family(
     needs_nms=True, count_classes=columns_besides(5))
 YOLOX_DECODED = Family(
     name='yolox_decoded', models='YOLOX with --decode_in_inference',
-    layout='(1, n, 5 + classes)', recognized_by='a row for every cell, boxes in pixels, class names',
-    fits=fits_objectness, matches=is_yolox_decoded, decode=decode_objectness, preprocessing=PREPROCESSING,
+    layout='(1, n, 5 + classes)',
+    recognized_by='a row for every cell, boxes in pixels, class names',
+    fits=fits_objectness, matches=is_yolox_decoded, decode=decode_objectness,
+    preprocessing=PREPROCESSING,
     source='Megvii-BaseDetection/YOLOX',
     needs_nms=True, count_classes=columns_besides(5))
