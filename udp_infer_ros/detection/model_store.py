@@ -115,7 +115,8 @@ def _checked_digest(model_id: str, sha256: str) -> str:
     if len(digest) != 64 or not set(digest) <= set('0123456789abcdef'):
         raise ModelError(
             'model.sha256', sha256,
-            f'must be 64 hexadecimal digits, because {redacted(model_id)} is downloaded', 'sha256sum prints them for a file that you trust')
+            f'must be 64 hexadecimal digits, because {redacted(model_id)} is downloaded',
+            'sha256sum prints them for a file that you trust')
     return digest
 
 
