@@ -94,7 +94,8 @@ def _set_webp_size(data, width, height):
             '<I', data, at + 9,
             bits << 28 | ((height - 1) % 2**14) << 14 | (width - 1) % 2**14)
     else:
-        struct.pack_into('<HH', data, data.find(b'\x9d\x01\x2a') + 3, width % 2**14, height % 2**14)
+        at = data.find(b'\x9d\x01\x2a') + 3
+        struct.pack_into('<HH', data, at, width % 2**14, height % 2**14)
     return bytes(data)
 
 

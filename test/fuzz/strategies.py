@@ -53,10 +53,11 @@ def mutated(draw, data, *, others=(b'',)):
     :param others: where spliced bytes come from.
     """
     data = bytearray(data)
-    for _ in range(draw(st.integers(0, 4))):
+    for _ in range(draw(st.sampled_from((0, 1, 1, 1, 2, 4)))):
         position = draw(st.integers(0, len(data)))
         size = draw(st.integers(1, 64))
-        kind = draw(st.sampled_from(('flip', 'set', 'number', 'cut', 'drop', 'repeat', 'splice')))
+        kind = draw(st.sampled_from(
+            ('flip', 'flip', 'set', 'set', 'number', 'number', 'cut', 'drop', 'repeat', 'splice')))
         if kind == 'flip' and position < len(data):
             data[position] ^= 1 << draw(st.integers(0, 7))
         elif kind == 'set':

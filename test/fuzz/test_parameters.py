@@ -24,16 +24,20 @@ SHORT_VALUES = VALUES.filter(lambda value: len(repr(value)) < 300)
 
 @st.composite
 def near(draw, parameter):
-    """Draw a value of the type of a parameter, or close to it."""
-    numbers = st.one_of(
-        st.integers(-2**63, 2**63 - 1), st.floats(),
-        st.floats(parameter.low or 0.0, parameter.high or 1e6),
-        st.integers(int(parameter.low or 0), int(parameter.high or 1000)))
-    texts = st.one_of(any_text(12), st.sampled_from(('', '0', 'MJPG', *parameter.choices)))
-    return draw(st.one_of(
-        {bool: st.booleans(), int: numbers, float: numbers, str: texts,
-         tuple: st.lists(texts if parameter.items is str else numbers, max_size=4)}[
-            parameter.kind], numbers, texts, SHORT_VALUES))
+    """Draw a value of a parameter; half of them are of any type and size."""
+    integers = st.integers(int(parameter.low or 0), int(parameter.high or 1000))
+    numbers = st.one_of(integers, st.floats(parameter.low or 0.0, parameter.high or 1e6))
+    texts = st.one_of(
+        any_text(12), st.sampled_from(parameter.choices or ('', '0', 'MJPG')))
+    if draw(st.booleans()):
+        return draw(st.one_of(
+            numbers, texts, st.integers(-2**63, 2**63 - 1), st.floats(), SHORT_VALUES))
+    if parameter.choices:
+        return draw(st.sampled_from(parameter.choices))
+    items = texts if parameter.items is str else numbers
+    return draw({
+        bool: st.booleans(), int: integers, float: numbers, str: texts,
+        tuple: st.lists(items, min_size=3, max_size=3)}[parameter.kind])
 
 
 @st.composite

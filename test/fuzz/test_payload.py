@@ -20,7 +20,8 @@ VALIDATOR = MessageValidator()
 COUNTS = st.integers(0, 2**63 - 1)
 LATENCY = st.one_of(st.floats(0.0, 1e6), st.sampled_from((0.0, 1e-9, 1e300)))
 STAGES = ('wait', 'decode', 'preprocess', 'inference', 'postprocess', 'track', 'total')
-NAMES = st.one_of(any_text(200), st.text('äß€😀', min_size=90, max_size=200),
+NAMES = st.one_of(
+    any_text(200), st.text('äß€😀', min_size=90, max_size=200),
     st.text('\x01\\"', min_size=90, max_size=200))
 
 
@@ -94,8 +95,8 @@ def test_a_datagram_fits_if_json_escapes_the_names(character):
         index=2**40, stamp_ns=10**18, frame_id=name, source=name, width=640, height=480)
     result = Result(
         frame=info, seq=2**40, detections=make_detections([], [], [], []), model=name,
-        latency_ms={stage: 100.125 for stage in STAGES},
-        dropped={cause.value: 10**6 for cause in Drop})
+        latency_ms=dict.fromkeys(STAGES, 100.125),
+        dropped=dict.fromkeys((cause.value for cause in Drop), 10**6))
     check(encode(result, max_bytes=1024), result, 1024)
 
 
