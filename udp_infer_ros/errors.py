@@ -32,7 +32,7 @@ class UdpInferError(Exception):
     Base class of the errors that this package reports to its users.
 
     :param name: the parameter or field that is wrong, e.g. `detect.confidence`.
-    :param value: the invalid value.
+    :param value: the invalid value; the text contains it without passwords.
     :param rule: which values are valid, e.g. `must be from 0 to 1`.
     :param remedy: how to correct it; empty if the rule is sufficient.
     """

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Every parameter, declared once: type, default, range, unit, description and when it may change.
+The parameters, each declared once: type, default, range, unit, description, time of change.
 
 The dotted name of a ROS parameter is the path of a field in `Settings`. The declarations in the
 node, `config/udp_infer.yaml` and the table in the README are generated from this file.
@@ -47,7 +47,7 @@ Overflow = Literal['split', 'truncate']
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter, as users see it."""
+    """The declaration of one parameter."""
 
     name: str
     """Dotted, e.g. `detect.confidence`."""
@@ -65,7 +65,7 @@ class Parameter:
 
     @property
     def rule(self) -> str:
-        """Return which values are valid, as the end of a sentence: `must be …`."""
+        """Return the rule for valid values, as in errors: `must be …`."""
         if self.choices:
             return 'must be one of ' + ', '.join(self.choices)
         noun = {
@@ -82,8 +82,8 @@ class Parameter:
         """
         Convert a value from YAML or the command line to the type of this parameter.
 
-        A whole number is accepted for a number, and a number for text (a device index, a class
-        index), because YAML types follow from the spelling.
+        An integer is also accepted for a float and for text (a device index, a class index),
+        because YAML infers the type from the spelling.
 
         :raises SettingError: if the value has another type or is out of range.
         """
@@ -130,7 +130,7 @@ def _as_list(text: str) -> str:
 
 def _texts(values: list[object]) -> tuple[str, ...] | None:
     items = [_text(value) for value in values]
-    # ROS cannot express an empty list everywhere; a list of one empty text stands for it.
+    # Launch files cannot contain an empty list, so a list of one empty text is read as one.
     return None if None in items else tuple(item for item in items if item)
 
 
@@ -152,7 +152,7 @@ def param(
     default: T, meaning: str, *, unit: str = '', low: float | None = None,
     high: float | None = None, change: Change = 'configure',
 ) -> T:
-    """Declare a parameter as a dataclass field; its type and choices are the annotation's."""
+    """Declare a parameter as a dataclass field; the annotation has its type and choices."""
     declared: T = field(default=default, metadata={'declared': {
         'meaning': meaning, 'unit': unit, 'low': low, 'high': high, 'change': change}})
     return declared
@@ -160,7 +160,7 @@ def param(
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSettings:
-    """Where frames come from."""
+    """The source of frames."""
 
     uri: str = param('', (
         'Empty: the topic image_raw. Otherwise a camera (0, /dev/video0 or /dev/v4l/by-id/...), '
@@ -230,7 +230,7 @@ class SourceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """The detector and how it runs."""
+    """The model, its preprocessing, and the device that runs it."""
 
     id: str = param('nanodet_g_416', (  # noqa: A003
         'Bundled model (nanodet_g_416), path of an ONNX file, '
@@ -279,7 +279,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectSettings:
-    """Which boxes of the model are detections."""
+    """Selection of detections from the boxes of the model."""
 
     confidence: float = param(
         0.4, 'Lowest score of a detection.', low=0.0, high=1.0, change='live')
@@ -299,7 +299,7 @@ class DetectSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrackSettings:
-    """How detections of successive frames become tracks."""
+    """Association of detections to tracks."""
 
     type: TrackerType = param('bytetrack', (  # noqa: A003
         'bytetrack: give each object an id that stays the same. none: no ids.'))
@@ -361,7 +361,7 @@ class AnnotateSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class UdpSettings:
-    """UDP receivers and format."""
+    """UDP receivers, and format of the datagrams."""
 
     targets: tuple[str, ...] = param(('127.0.0.1:37020',), (
         'host:port of each receiver: a machine, a broadcast address or a multicast group, IPv4 or '
@@ -387,7 +387,7 @@ class UdpSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All parameters of a node, by group. `with_values` checks what it is given."""
+    """All parameters of a node, by group. Only `with_values` checks values."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -404,7 +404,7 @@ class Settings:
         """
         Return a copy in which some parameters have other values.
 
-        :param values: dotted name to value, as ROS or YAML has them.
+        :param values: values from ROS or YAML, by dotted name.
         :raises SettingError: if a name is unknown, or a value or a combination is invalid.
         """
         changes: dict[str, dict[str, Any]] = {}
@@ -445,7 +445,7 @@ def _walk(cls: type, prefix: str = '') -> Iterator[Parameter]:
 
 
 def _type_of(hint: Any) -> tuple[type, type, tuple[str, ...]]:
-    """Return the type, the element type and the choices that an annotation stands for."""
+    """Return the type, the element type and the choices of an annotation."""
     if get_origin(hint) is tuple:
         return tuple, get_args(hint)[0], ()
     choices = tuple(_literals(hint))
@@ -465,6 +465,6 @@ PARAMETERS: Mapping[str, Parameter] = {item.name: item for item in _walk(Setting
 
 
 def suggestion(name: str) -> str:
-    """Return a question with the parameter whose name is closest to an unknown one."""
+    """Return `did you mean …?` with the valid name that is closest to an unknown one."""
     near = get_close_matches(name, PARAMETERS, n=1, cutoff=0.0)
     return f'did you mean {near[0]}?'
