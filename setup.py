@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Install the package where both colcon and pip users expect it."""
+"""Installation of the package, with colcon or pip."""
 
 from glob import glob
 
@@ -32,10 +32,10 @@ setup(
     # would install its own NumPy and OpenCV over those that cv_bridge was built with.
     install_requires=['setuptools'],
     extras_require={
-        # what examples/detect_video.py needs, which runs without ROS
+        # for examples/detect_video.py and other programs without ROS
         'engine': ['numpy', 'onnxruntime', 'opencv-python-headless', 'pillow', 'pyyaml',
                    'scipy', 'supervision', 'tqdm'],
-        # the live table and --validate of udp_infer_listen
+        # for the live table and --validate of udp_infer_listen
         'listen': ['jsonschema', 'rich'],
         'test': ['jsonschema', 'onnx', 'pytest', 'pytest-timeout'],
     },

@@ -14,7 +14,7 @@ NO_OVERRIDE = ' Empty: as in params_file.'
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments."""
+    """Declare the launch arguments and the node."""
     return LaunchDescription([
         DeclareLaunchArgument(
             'params_file',
@@ -51,7 +51,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start_node(context: LaunchContext) -> list[Node]:
-    """Return the node. Arguments that are empty set no parameter."""
+    """Return the node. Empty arguments set no parameters."""
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
     names = ('source', 'model', 'udp_targets', 'autostart', 'use_sim_time')

@@ -13,7 +13,7 @@ from udp_infer_ros.sources.camera_list import read_cameras
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments."""
+    """Declare the launch arguments and the nodes."""
     share = [FindPackageShare('udp_infer_ros'), 'config']
     return LaunchDescription([
         DeclareLaunchArgument(
@@ -35,7 +35,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:
-    """Return the nodes; an error in the list ends the launch before any of them starts."""
+    """Return one node per camera; raise SettingError if the list of cameras is invalid."""
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
     return [Node(**node_keywords(
