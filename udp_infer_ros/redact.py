@@ -33,12 +33,12 @@ def redacted(text: str) -> str:
 
     :param text: a URL, a path or a GStreamer pipeline.
     """
-    text = _AUTHORIZATION.sub(r'\1 ***', text)
+    text = _SECRET.sub(r'\1***', _AUTHORIZATION.sub(r'\1 ***', text))
     if ' ! ' in text:
         text = _WORD.sub(lambda word: _without_user(word[0]), text)
     else:
         text = _without_user(text)
-    return _AFTER_HOST.sub(_without_tokens, _SECRET.sub(r'\1***', text))
+    return _AFTER_HOST.sub(_without_tokens, text)
 
 
 def _without_user(text: str) -> str:

@@ -99,7 +99,8 @@ class Parameter:
         return converted
 
     def _in_range(self, value: float) -> bool:
-        return isinstance(value, bool) or math.isfinite(value) and (
+        finite = isinstance(value, int) or math.isfinite(value)
+        return isinstance(value, bool) or finite and (
             (self.low is None or value >= self.low)
             and (self.high is None or value <= self.high))
 
@@ -114,7 +115,7 @@ class Parameter:
         if isinstance(value, bool) or self.kind is bool:
             return value if isinstance(value, bool) and self.kind is bool else None
         if self.kind is float and isinstance(value, (int, float)):
-            return float(value)
+            return _float(value)
         return value if isinstance(value, int) else None
 
     def _refusal(self, value: object, remedy: str = '') -> SettingError:
@@ -135,11 +136,18 @@ def _texts(values: list[object]) -> tuple[str, ...] | None:
 
 
 def _numbers(values: list[object]) -> tuple[float, ...] | None:
-    items = [
-        float(value) for value in values
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-        and math.isfinite(value)]
-    return tuple(items) if len(items) == len(values) else None
+    numbers = [
+        _float(value) for value in values
+        if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    items = tuple(number for number in numbers if number is not None and math.isfinite(number))
+    return items if len(items) == len(values) else None
+
+
+def _float(value: float) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _text(value: object) -> str | None:

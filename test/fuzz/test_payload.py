@@ -87,7 +87,6 @@ def test_datagrams_fit_and_nothing_is_lost_without_being_counted(
     check(datagrams, result, max_bytes)
 
 
-@pytest.mark.xfail(strict=True, reason='MAX_NAME_BYTES is applied before JSON escapes the name')
 @pytest.mark.parametrize('character', ['\x01', '"', '\\'])
 def test_a_datagram_fits_if_json_escapes_the_names(character):
     name = 96 * character

@@ -124,9 +124,12 @@ def _text(value: str) -> str:
         value.encode('utf-8', 'replace').decode('utf-8'), ensure_ascii=False)
 
 
+@lru_cache(maxsize=256)
 def _shortened(name: str) -> str:
-    """Return a name, or its last bytes if it is too long: paths differ at their end."""
-    data = name.encode('utf-8', 'replace')
-    if len(data) <= MAX_NAME_BYTES:
-        return data.decode('utf-8')
-    return '…' + data[3 - MAX_NAME_BYTES:].decode('utf-8', 'ignore')
+    """Return a name, or its end if it is too long in JSON: paths differ at their end."""
+    name = name.encode('utf-8', 'replace').decode('utf-8')
+    text, start = name, max(0, len(name) - MAX_NAME_BYTES)
+    while len(_text(text).encode()) - 2 > MAX_NAME_BYTES:
+        text = '…' + name[start:]
+        start += 1
+    return text

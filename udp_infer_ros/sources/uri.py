@@ -42,6 +42,15 @@ class SourceUri:
         """
         # Redact before the variables are replaced, because their values may be passwords.
         redacted, text = without_secrets(text), _with_variables(text)
+        try:
+            return cls._parse(text, redacted)
+        except (ValueError, OSError, RuntimeError) as error:  # of int and pathlib
+            reason = getattr(error, 'strerror', None) or type(error).__name__
+            raise SourceError(
+                'source.uri', redacted, f'is no device, file or address ({reason})') from error
+
+    @classmethod
+    def _parse(cls, text: str, redacted: str) -> SourceUri:
         if text.isascii() and text.isdigit():
             return cls(kind='device', target=int(text), redacted=f'/dev/video{int(text)}')
         if ' ! ' in text:
@@ -49,18 +58,20 @@ class SourceUri:
         if '://' in text and not text.startswith('file://'):
             return cls(kind='stream', target=text, redacted=redacted)
         path = Path(text.removeprefix('file://')).expanduser()
+        if '${' not in redacted:
+            redacted = without_secrets(str(path))
         if match := re.fullmatch(r'/dev/video(\d+)', str(path)):
             return cls(kind='device', target=int(match[1]), redacted=str(path))
         # A missing file below /dev is assumed to be a camera that is not plugged in.
         if path.is_relative_to('/dev') and not path.is_relative_to('/dev/shm'):
-            return cls(kind='device', target=str(path), redacted=str(path))
+            return cls(kind='device', target=str(path), redacted=redacted)
         if path.is_dir() or (_GLOB.search(str(path)) and not path.exists()):
-            return cls(kind='images', target=str(path), redacted=str(path))
+            return cls(kind='images', target=str(path), redacted=redacted)
         if not path.exists():
             raise SourceError(
                 'source.uri', redacted, 'no such file or device',
                 f'a relative path starts at {Path.cwd()}')
-        return cls(kind='file', target=str(path), redacted=str(path))
+        return cls(kind='file', target=str(path), redacted=redacted)
 
 
 def _with_variables(text: str) -> str:

@@ -14,7 +14,8 @@ from udp_infer_ros.detection.types import (
 
 def fits_logits(probe: ProbeResult) -> bool:
     """Return whether there are logits and boxes with the names of Hugging Face."""
-    return probe.has_outputs(logits=(1, 'n', 'c'), pred_boxes=(1, 'n', 4))
+    return probe.has_outputs(logits=(1, 'n', 'c'), pred_boxes=(1, 'n', 4)) and (
+        probe.outputs['logits'].shape[-1] > 1)
 
 
 def is_detr(probe: ProbeResult) -> bool:

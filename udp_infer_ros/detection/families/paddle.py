@@ -13,6 +13,8 @@ from udp_infer_ros.detection.types import Candidates, InputSize, Outputs
 
 def fits_paddle(probe: ProbeResult) -> bool:
     """Return whether the first output has six columns."""
+    if not probe.outputs:
+        return False
     output = first_output(probe.outputs)
     return output.ndim in (2, 3) and output.shape[-1] == 6
 
