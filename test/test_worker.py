@@ -179,7 +179,7 @@ def test_an_action_that_fails_does_not_end_the_worker(caplog):
     worker.start()
     offer(intake)
     assert worker.stop() and pipeline.processed == [0]
-    assert caplog.messages == ['a change between two frames failed']
+    assert caplog.messages == ['an action between two frames failed']
 
 
 def test_a_frame_that_waits_is_still_processed_after_the_intake_is_closed():

@@ -114,10 +114,10 @@ class Engine:
         """Stop the source, process the frames already accepted; wait a few seconds at most."""
         if self._source is not None and not self._source.stop():
             log.warning(
-                '%s: the driver hangs; its thread is abandoned', self._source.description)
+                '%s: did not stop in time; its thread is abandoned', self._source.description)
         self._source = None
         if self._worker is not None and not self._worker.stop():
-            log.warning('%s: the model hangs; its thread is abandoned', self.model.name)
+            log.warning('model %s: did not return in time; its thread is abandoned', self.model.name)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """

@@ -183,7 +183,7 @@ class SourceSettings:
         'source waits and no frame is dropped. auto: every for a file, latest otherwise.'))
     realtime: bool = param(False, (
         'File only: play it at its own frame rate instead of as fast as the model allows. '
-        'policy auto then means latest.'))
+        'policy auto then means latest, and latest implies realtime.'))
     loop: bool = param(False, 'File only: restart at its end.')
     exit_at_end: bool = param(False, (
         'File only: exit with code 0 at its end. Otherwise the node stays up, idle.'))
@@ -253,14 +253,14 @@ class ModelSettings:
         'rejected.'))
     resize: Literal['auto'] | Resize = param('auto', (
         'letterbox: keep the aspect ratio, pad on all sides. letterbox_top_left: keep it, pad on '
-        'the right and at the bottom. stretch: do not keep it. auto: as the family was trained.'))
+        'the right and at the bottom. stretch: fill the input, without the aspect ratio. auto: as the family was trained.'))
     color: Literal['auto'] | Color = param(
         'auto', 'Channel order; auto: as the family was trained.')
     mean: tuple[float, ...] = param((), (
         'Three numbers subtracted from the channels, which are 0 to 255. Empty: as the family '
         'was trained.'))
     std: tuple[float, ...] = param((), (
-        'Three numbers by which the channels are divided after that, e.g. [255.0, 255.0, 255.0] '
+        'Three numbers that divide the channels after model.mean is subtracted, e.g. [255.0, 255.0, 255.0] '
         'for pixels from 0 to 1. Empty: as the family was trained.'))
     device: Device = param('auto', (
         'Where the model runs. auto: CUDA, OpenVINO or the CPU, the first that the installed '
@@ -295,7 +295,7 @@ class DetectSettings:
         'Non-maximum suppression: of two boxes of a class with a larger intersection over union '
         'than this, the one with the lower score is dropped.'), low=0.0, high=1.0, change='live')
     class_agnostic: bool = param(
-        False, 'Non-maximum suppression across classes.', change='live')
+        False, 'true: non-maximum suppression also between boxes of different classes.', change='live')
     max_candidates: int = param(1000, (
         'Boxes that enter non-maximum suppression, highest scores first. Bounds the time of a '
         'frame with many boxes.'), low=1, high=100000, change='live')
@@ -310,7 +310,7 @@ class TrackSettings:
     """Association of detections to tracks."""
 
     type: TrackerType = param('bytetrack', (  # noqa: A003
-        'bytetrack: give each object an id that stays the same. none: no ids.'))
+        'bytetrack: assign a track id to each object. none: no ids.'))
     high_threshold: float = param(0.4, (
         'Detections from this score on are matched to tracks first. Higher: more objects depend '
         'on the second association, which only finds those that hardly moved.'),

@@ -104,11 +104,11 @@ class Worker:
             try:
                 action()
             except Exception:  # An action that fails must not end the thread.
-                log.exception('a change between two frames failed')
+                log.exception('an action between two frames failed')
 
     def _decode(self, pending: PendingFrame) -> Frame | None:
         try:
-            return self._intake.decode(pending)
+            return self._intake.to_frame(pending)
         except FrameError as error:
             self._intake.drop(error)
         except Exception as error:  # Decoders raise errors of any type on malformed data.

@@ -154,7 +154,7 @@ class RunningSource:
             if pending is None:
                 continue
             try:
-                self.frames.append(self.intake.decode(pending))
+                self.frames.append(self.intake.to_frame(pending))
             except FrameError as error:
                 self.intake.drop(error)
 

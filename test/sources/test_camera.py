@@ -182,7 +182,7 @@ def test_health_is_ok_while_frames_arrive_and_an_error_while_they_do_not(camera)
     camera.present = False
     wait_until(lambda: running.source.health().level == Level.ERROR)
     part = running.source.health()
-    assert part.message == 'no image for 0 s on rtsp://camera; reopening until it answers'
+    assert part.message == 'no image for 0 s on rtsp://camera; reopening it until frames arrive'
     assert 'the stream does not open' in part.values['last_error']
     camera.present = True
     wait_until(lambda: running.source.health().level == Level.OK)

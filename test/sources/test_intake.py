@@ -58,7 +58,7 @@ class Desk:
 
     def take_frame(self):
         """Take a frame and decode it."""
-        return self.intake.decode(self.intake.take())
+        return self.intake.to_frame(self.intake.take())
 
 
 def fail_to_decode():
@@ -100,7 +100,7 @@ def test_frames_beyond_max_fps_are_not_decoded(decode_now):
         desk.intake.wake()
         pending = desk.intake.take()
         if pending is not None:
-            desk.intake.decode(pending)
+            desk.intake.to_frame(pending)
         desk.clock.now_s += 1 / 30
     assert desk.decoded == pytest.approx(10, abs=1)
     assert desk.dropped() == {'max_fps': 60 - desk.decoded}

@@ -60,7 +60,7 @@ class Intake:
     """
     Passes the frames of one source to the worker.
 
-    The source calls `offer` and `reject` in one thread, the worker `take` and `decode`; the others
+    The source calls `offer` and `reject` in one thread, the worker `take` and `to_frame`; the others
     are safe in any thread. `_lock` guards the numbering, the rate limit and `_last_arrival_s`.
 
     :param settings: `source.*`.
@@ -145,7 +145,7 @@ class Intake:
         pending = self._slot.take()
         return pending and replace(pending, wait_s=self._slot.waited_s)
 
-    def decode(self, pending: PendingFrame) -> Frame:
+    def to_frame(self, pending: PendingFrame) -> Frame:
         """
         Check the age of a frame from `take`, and decode it unless `offer` did.
 

@@ -409,7 +409,7 @@ class Reconnector:
         """Wait before the next attempt: for the delay, and until the attempt may succeed."""
         delay_s = self._back_off.delay_s(time.monotonic() - outage.since_s)
         self._warnings.warning(
-            log, key, '%s; reopening in %.1f s, and again until it answers', error, delay_s)
+            log, key, '%s; reopening in %.1f s, and then until frames arrive', error, delay_s)
         self._stopped.wait(delay_s)
         while not self._stopped.is_set() and not self._may_succeed():
             self._stopped.wait(self._back_off.first_s)

@@ -31,6 +31,19 @@ _REMEDIES = {
 log = logging.getLogger(__name__)
 
 
+def _silence_opencv() -> None:
+    """Disable the output of OpenCV and FFmpeg; this module raises errors instead."""
+    # OpenCV 5 moved the function.
+    set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
+    set_level(OPENCV_LOG_FATAL)
+    # FFmpeg writes to stderr at every attempt, sometimes with the password in the URL.
+    os.environ.setdefault(FFMPEG_LOG_LEVEL, FFMPEG_LOG_QUIET)
+
+
+# At import, because FFmpeg reads its log level only once per process.
+_silence_opencv()
+
+
 class VideoReader:
     """
     A cv2.VideoCapture that raises errors instead of returning flags.
@@ -41,7 +54,6 @@ class VideoReader:
     """
 
     def __init__(self, uri: SourceUri, settings: SourceSettings) -> None:
-        _silence_opencv()
         self._uri = uri
         self._capture = _open_capture(uri, settings)
         if uri.kind == 'device':
@@ -208,12 +220,3 @@ def _fourcc(capture: cv2.VideoCapture) -> str:
     code = round(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     letters = code.to_bytes(4, 'little').decode('latin-1')
     return letters if letters.isprintable() else f'0x{code:08x}'
-
-
-def _silence_opencv() -> None:
-    """Disable the output of OpenCV and FFmpeg; this module raises errors instead."""
-    # OpenCV 5 moved the function.
-    set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
-    set_level(OPENCV_LOG_FATAL)
-    # FFmpeg writes to stderr at every attempt, sometimes with the password in the URL.
-    os.environ.setdefault(FFMPEG_LOG_LEVEL, FFMPEG_LOG_QUIET)
