@@ -451,7 +451,7 @@ def test_a_model_that_hangs_is_abandoned_and_used_again_once_it_has_returned(
     source.offer()
     assert gate.reached.wait(10)
     engine.stop()
-    assert caplog.messages == ['model: did not return in time; its thread is abandoned']
+    assert caplog.messages == ['model model: did not return in time; its thread is abandoned']
     with pytest.raises(ModelError, match='has not returned from its last inference'):
         engine.start(ManualSource())
     gate.release.set()
