@@ -117,7 +117,8 @@ class Engine:
                 '%s: did not stop in time; its thread is abandoned', self._source.description)
         self._source = None
         if self._worker is not None and not self._worker.stop():
-            log.warning('model %s: did not return in time; its thread is abandoned', self.model.name)
+            log.warning(
+                'model %s: did not return in time; its thread is abandoned', self.model.name)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """

@@ -253,15 +253,16 @@ class ModelSettings:
         'rejected.'))
     resize: Literal['auto'] | Resize = param('auto', (
         'letterbox: keep the aspect ratio, pad on all sides. letterbox_top_left: keep it, pad on '
-        'the right and at the bottom. stretch: fill the input, without the aspect ratio. auto: as the family was trained.'))
+        'the right and at the bottom. stretch: fill the input, without the aspect ratio. auto: '
+        'as the family was trained.'))
     color: Literal['auto'] | Color = param(
         'auto', 'Channel order; auto: as the family was trained.')
     mean: tuple[float, ...] = param((), (
         'Three numbers subtracted from the channels, which are 0 to 255. Empty: as the family '
         'was trained.'))
     std: tuple[float, ...] = param((), (
-        'Three numbers that divide the channels after model.mean is subtracted, e.g. [255.0, 255.0, 255.0] '
-        'for pixels from 0 to 1. Empty: as the family was trained.'))
+        'Three numbers that divide the channels after model.mean is subtracted, e.g. '
+        '[255.0, 255.0, 255.0] for pixels from 0 to 1. Empty: as the family was trained.'))
     device: Device = param('auto', (
         'Where the model runs. auto: CUDA, OpenVINO or the CPU, the first that the installed '
         'onnxruntime supports; any other device that is unavailable is an error.'))
@@ -295,7 +296,8 @@ class DetectSettings:
         'Non-maximum suppression: of two boxes of a class with a larger intersection over union '
         'than this, the one with the lower score is dropped.'), low=0.0, high=1.0, change='live')
     class_agnostic: bool = param(
-        False, 'true: non-maximum suppression also between boxes of different classes.', change='live')
+        False, 'true: non-maximum suppression also between boxes of different classes.',
+        change='live')
     max_candidates: int = param(1000, (
         'Boxes that enter non-maximum suppression, highest scores first. Bounds the time of a '
         'frame with many boxes.'), low=1, high=100000, change='live')

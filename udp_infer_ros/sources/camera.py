@@ -79,5 +79,6 @@ class CameraSource:
             return NOT_STARTED
         silent_s = self._reconnector.silent_s
         fault = None if silent_s < self._settings.stall_timeout_s else (
-            f'no image for {silent_s:.0f} s on {self.description}; reopening it until frames arrive')
+            f'no image for {silent_s:.0f} s on {self.description}; reopening it until frames '
+            'arrive')
         return self._thread.health(self.description, fault)
