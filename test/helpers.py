@@ -3,6 +3,7 @@
 
 """Frames, results and small ONNX files for tests."""
 
+import os
 from pathlib import Path
 import time
 
@@ -12,6 +13,8 @@ import pytest
 from udp_infer_ros.errors import Drop
 from udp_infer_ros.frame import Detections, Frame, FrameInfo, NO_TRACK, Result
 
+FUZZ_FACTOR = float(os.environ.get('UDP_INFER_FUZZ') or 1.0)
+"""Multiplies the number of random inputs."""
 LATENCY_MS = {
     'wait': 0.5, 'decode': 0.5, 'preprocess': 1.0, 'inference': 10.0, 'postprocess': 0.25,
     'track': 0.25, 'total': 12.5}

@@ -12,17 +12,16 @@ import importlib.util
 from pathlib import Path
 import random
 
+from helpers import FUZZ_FACTOR as FACTOR
 import pytest
 
 if importlib.util.find_spec('hypothesis'):
-    from fuzz.strategies import FACTOR
     from hypothesis import HealthCheck, settings
     settings.register_profile(
         'fuzz', derandomize=FACTOR == 1.0, database=None, deadline=None, print_blob=True,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     settings.load_profile('fuzz')
 else:
-    FACTOR = 1.0
     collect_ignore_glob = ['test_*.py', 'ros/test_*.py']
 
 

@@ -3,14 +3,11 @@
 
 """Generators of hostile input, and the decorator of the property tests."""
 
-import os
-
+from helpers import FUZZ_FACTOR
 from hypothesis import given, settings, strategies as st
 import numpy as np
 from udp_infer_ros.frame import Detections, NO_TRACK
 
-FACTOR = float(os.environ.get('UDP_INFER_FUZZ') or 1.0)
-"""Multiplies the number of examples of every test."""
 SPECIAL = (
     float('nan'), float('inf'), float('-inf'), 0.0, -0.0, -1.0, 1e-45, 1e9, 3.4e38, -3.4e38)
 
@@ -22,7 +19,7 @@ def examples(count, **strategies):
     :param count: number of examples, for a factor of 1.
     """
     def decorate(test):
-        return settings(max_examples=max(1, round(count * FACTOR)))(given(**strategies)(test))
+        return settings(max_examples=max(1, round(count * FUZZ_FACTOR)))(given(**strategies)(test))
     return decorate
 
 

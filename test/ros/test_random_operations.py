@@ -8,7 +8,7 @@ import random
 import threading
 import time
 
-from helpers import write_clip, write_model, yolo_table
+from helpers import FUZZ_FACTOR, write_clip, write_model, yolo_table
 from lifecycle_msgs.srv import GetState
 import pytest
 from std_srvs.srv import SetBool, Trigger
@@ -76,7 +76,7 @@ def count_threads(name):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize('uri', ['', 'clip'])
 def test_every_response_is_what_the_state_allows(make_bench, tmp_path, uri):
-    count = int(os.environ.get('UDP_INFER_OPERATIONS', '1000'))
+    count = round(300 * FUZZ_FACTOR)
     rng = random.Random(2026)
     values = {}
     if uri:

@@ -4,7 +4,6 @@
 """Topics with changing publishers, QoS, transport, stamps, rates and malformed messages."""
 
 import array
-import os
 import random
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import time
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
-from helpers import write_model, yolo_table
+from helpers import FUZZ_FACTOR, write_model, yolo_table
 import numpy as np
 import pytest
 from ros_helpers import gray_image, make_image
@@ -324,7 +323,7 @@ class PixelPipeline:
     ('raw', damaged_image), ('compressed', damaged_picture)])
 def test_a_damaged_message_is_processed_or_counted_and_does_not_end_the_worker(
         make_bench, transport, build):
-    count = int(os.environ.get('UDP_INFER_FUZZ', '1000'))
+    count = round(500 * FUZZ_FACTOR)
     bench = make_bench(start=False)
     kind, _ = MESSAGES[transport]
     stats = Stats()
