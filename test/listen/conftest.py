@@ -109,7 +109,9 @@ class Listener:
         self.socket.close()
         if self._copying is not None:
             self._copying.join(5)
-        return code, self.stdout.read_text().splitlines(), self.stderr.read_text()
+        return (
+            code, self.stdout.read_text(errors='replace').splitlines(),
+            self.stderr.read_text(errors='replace'))
 
 
 @pytest.fixture

@@ -61,7 +61,8 @@ class Intake:
     Passes the frames of one source to the worker.
 
     The source calls `offer` and `reject` in one thread, the worker `take` and `to_frame`; the
-    others are safe in any thread. `_lock` guards the numbering, the rate limit and `_last_arrival_s`.
+    others are safe in any thread. `_lock` guards the numbering, the rate limit and
+    `_last_arrival_s`.
 
     :param settings: `source.*`.
     :param stats: counts frames and drops.
