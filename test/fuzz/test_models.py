@@ -318,7 +318,6 @@ def test_a_network_without_outputs_is_refused():
         Detector.load(ModelSettings(id='model'), Network(USUAL_INPUTS, {}, {}))
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason='NumPy does not subtract booleans')
 def test_a_network_with_boolean_outputs_is_refused():
     found = {'output': np.ones((1, CELLS[0], 6), dtype=np.bool_)}
     with pytest.raises(ModelError):

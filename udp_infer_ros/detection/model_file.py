@@ -125,7 +125,7 @@ class ModelFile:
         :raises ModelError: if one is a sequence, a map or text.
         """
         for name, output in outputs.items():
-            if not (isinstance(output, np.ndarray) and output.dtype.kind in 'biuf'):
+            if not (isinstance(output, np.ndarray) and output.dtype.kind in 'iuf'):
                 raise ModelError(
                     'model.id', self.name,
                     f'must have tensors of numbers as outputs, but {printable(name)!r} is not one',

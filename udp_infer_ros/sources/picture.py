@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from io import BytesIO
 import struct
+import warnings
 from zlib import crc32
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 from udp_infer_ros.errors import DecodeError
 from udp_infer_ros.frame import BgrImage
+from udp_infer_ros.sources.quiet import silence_opencv
 
 MAX_PIXELS = 2**27
 """
@@ -25,6 +27,8 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 _START_OF_SCAN = 0xDA
 _NOT_FRAME_HEADERS = (0xC4, 0xC8, 0xCC)
 """The markers from C0 to CF that are not frame headers: DHT, JPG and DAC."""
+
+silence_opencv()
 
 
 def decode_picture(data: bytes, name: str) -> BgrImage:
@@ -102,9 +106,11 @@ def _check_png(data: bytes) -> str:
 def _check_other(data: bytes) -> str:
     """Check the size in the header; return the fault, or an empty text."""
     try:
-        width, height = Image.open(BytesIO(data)).size
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            width, height = Image.open(BytesIO(data)).size
     except Exception as error:  # Pillow raises errors of any type on malformed headers.
-        return f'its header is not readable: {error}'
+        return f'its header is not readable ({type(error).__name__})'
     return _check_size(width, height)
 
 

@@ -14,14 +14,12 @@ from udp_infer_ros.errors import DecodeError, SourceError
 from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.picture import decode_picture
+from udp_infer_ros.sources.quiet import silence_opencv
 from udp_infer_ros.sources.uri import SourceUri
 
 OPEN_TIMEOUT_S = 10.0
 """Timeout for the answer of a server, and for the first key frame of a stream."""
-OPENCV_LOG_FATAL = 1
 FFMPEG_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
-FFMPEG_LOG_LEVEL = 'OPENCV_FFMPEG_LOGLEVEL'
-FFMPEG_LOG_QUIET = '-8'
 _REMEDIES = {
     'device': 'check that it is plugged in, not in use, and readable by this user',
     'file': 'check that it is a video that OpenCV can read',
@@ -29,19 +27,7 @@ _REMEDIES = {
     'pipeline': 'check that gst-launch-1.0 plays it, with fakesink instead of appsink'}
 
 log = logging.getLogger(__name__)
-
-
-def _silence_opencv() -> None:
-    """Disable the output of OpenCV and FFmpeg; this module raises errors instead."""
-    # OpenCV 5 moved the function.
-    set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
-    set_level(OPENCV_LOG_FATAL)
-    # FFmpeg writes to stderr at every attempt, sometimes with the password in the URL.
-    os.environ.setdefault(FFMPEG_LOG_LEVEL, FFMPEG_LOG_QUIET)
-
-
-# At import, because FFmpeg reads its log level only once per process.
-_silence_opencv()
+silence_opencv()
 
 
 class VideoReader:
