@@ -88,7 +88,7 @@ def test_a_picture_of_any_format_that_is_too_large_is_rejected_before_it_is_deco
         make, monkeypatch):
     data = make()
     monkeypatch.setattr(cv2, 'imdecode', None)
-    with pytest.raises(DecodeError, match='cannot be decoded: (it declares|its header is not readable .DecompressionBombError)'):
+    with pytest.raises(DecodeError, match='it declares|DecompressionBombError'):
         decode_picture(data, 'image')
 
 
