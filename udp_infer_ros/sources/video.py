@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 import logging
 import os
 
@@ -19,6 +20,8 @@ from udp_infer_ros.sources.uri import SourceUri
 
 OPEN_TIMEOUT_S = 10.0
 """Timeout for the answer of a server, and for the first key frame of a stream."""
+SCHEMES = ('rtsp', 'rtsps', 'http', 'https', 'tcp', 'udp', 'rtp', 'rtmp', 'rtmps', 'srt')
+"""Schemes of streams that are named in errors; FFmpeg opens others too."""
 FFMPEG_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
 _REMEDIES = {
     'device': 'check that it is plugged in, not in use, and readable by this user',
@@ -138,8 +141,16 @@ def _open_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
     if not capture.isOpened():
         capture.release()
         raise SourceError(
-            'source.uri', uri.redacted, f'the {uri.kind} does not open', _REMEDIES[uri.kind])
+            'source.uri', uri.redacted, f'the {uri.kind} does not open', _remedy(uri))
     return capture
+
+
+def _remedy(uri: SourceUri) -> str:
+    scheme = uri.redacted.partition('://')[0].lower()
+    if uri.kind == 'stream' and scheme not in SCHEMES:
+        near = get_close_matches(scheme, SCHEMES, n=1, cutoff=0.0)[0]
+        return f'{scheme}:// is not a known scheme; did you mean {near}://?'
+    return _REMEDIES[uri.kind]
 
 
 def _request_undecoded(capture: cv2.VideoCapture) -> bool:
