@@ -241,4 +241,4 @@ def test_an_mjpeg_stream_without_huffman_tables_is_decoded_by_ffmpeg():
 def test_an_unknown_scheme_is_named_with_the_nearest_known_one():
     with pytest.raises(SourceError) as caught:
         open_reader(SourceUri.parse('rtps://127.0.0.1:9/1'), SourceSettings())
-    assert str(caught.value).endswith('rtps:// is not a known scheme; did you mean rtsp://?')
+    assert str(caught.value).endswith('rtps:// is not a known scheme; did you mean rtsps://?')
