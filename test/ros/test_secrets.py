@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from diagnostic_msgs.msg import DiagnosticArray
-from helpers import write_model, yolo_table
+from helpers import write_clip, write_model, yolo_table
 import pytest
 from rcl_interfaces.msg import Log, ParameterEvent
 
@@ -68,6 +68,18 @@ def test_a_secret_in_model_id_is_not_published(make_bench, capfd, model_id):
     result = bench.set_parameters(model__id=f'{model_id}&again')
     text += result.reason + published()
     assert SECRET not in text and 'model.id' in text
+
+
+def test_a_secret_in_the_name_of_a_source_is_in_no_datagram_and_no_log(
+        make_bench, tmp_path, capfd):
+    clip = write_clip(tmp_path / f'a&password={SECRET}.avi', frames=3, fps=20.0, step=5)
+    bench = make_bench(start=False, source__uri=str(clip))
+    published = everything_published(bench, capfd)
+    assert bench.bring_up()
+    datagrams = [bench.receiver.recv(65535).decode() for _ in range(3)]
+    assert all('password=***' in text and SECRET not in text for text in datagrams)
+    bench.wait_until(lambda: bench.node.stats.snapshot().processed == 3)
+    assert SECRET not in published()
 
 
 @pytest.mark.parametrize('argument', [
