@@ -29,7 +29,7 @@ OPTIONAL = {'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'mypy', 'onnx', 'reuse
 """Modules without which a feature is unavailable, or a test is skipped."""
 SOURCES = ('LICENSE', 'config', 'launch', 'package.xml', 'resource', 'setup.cfg', 'setup.py', NAME)
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.once, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope='module')

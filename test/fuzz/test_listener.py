@@ -23,6 +23,7 @@ from udp_infer_ros.listen.schema import MessageValidator
 from udp_infer_ros.listen.senders import Senders
 from udp_infer_ros.outputs.payload import encode
 
+pytestmark = pytest.mark.once
 pytest.importorskip('jsonschema')
 VALIDATOR = MessageValidator()
 VALID = [

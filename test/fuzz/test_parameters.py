@@ -17,6 +17,8 @@ from udp_infer_ros.outputs.udp import resolve_target, resolve_targets
 from udp_infer_ros.settings import PARAMETERS, Settings
 from udp_infer_ros.sources.uri import SourceUri
 
+pytestmark = pytest.mark.once
+
 
 # Those above the largest float: test_a_number_that_is_too_large_is_refused.
 SHORT_VALUES = VALUES.filter(lambda value: len(repr(value)) < 300)

@@ -15,6 +15,7 @@ from udp_infer_ros.listen.message import Message
 from udp_infer_ros.listen.schema import MessageValidator
 from udp_infer_ros.outputs.payload import encode, to_json
 
+pytestmark = pytest.mark.once
 pytest.importorskip('jsonschema')
 VALIDATOR = MessageValidator()
 COUNTS = st.integers(0, 2**63 - 1)

@@ -15,6 +15,7 @@ from udp_infer_ros.redact import redacted
 from udp_infer_ros.settings import Settings
 from udp_infer_ros.sources.uri import SourceUri
 
+pytestmark = pytest.mark.once
 MARK = 'Zq7xK'
 """Part of every secret; nothing else contains it."""
 ASCII = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters='"\'!')

@@ -15,7 +15,7 @@ from helpers import make_result
 import pytest
 from udp_infer_ros.outputs.payload import encode
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = [pytest.mark.once, pytest.mark.timeout(30)]
 
 COMMAND = (sys.executable, '-m', 'udp_infer_ros.listen')
 

@@ -11,6 +11,7 @@ from helpers import FUZZ_FACTOR, make_result
 import pytest
 from udp_infer_ros.outputs.payload import encode
 
+pytestmark = pytest.mark.once
 MAX_MEMORY_MB = 100
 BOX = {'x': 1, 'y': 1, 'width': 1, 'height': 1, 'confidence': 1}
 TITLE = '\x1b]0;title\x07'

@@ -115,7 +115,7 @@ def ends(process):
     return process.returncode, out.splitlines()
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.timeout(120)]
 
 
 def test_a_broadcast_reaches_every_host_and_no_other_port(network):
