@@ -20,6 +20,7 @@ from rcl_interfaces.srv import GetParameters
 from ros_helpers import gray_image
 from std_srvs.srv import SetBool
 from udp_infer_ros.outputs import udp
+from udp_infer_ros.ros import node as node_module
 from udp_infer_ros.ros.node import UdpInferNode
 
 pytestmark = pytest.mark.timeout(90)
@@ -303,7 +304,8 @@ def test_after_shutdown_the_node_cannot_be_configured(make_bench):
     assert not threads('udp_infer worker')
 
 
-def test_a_second_node_of_the_same_name_gives_one_warning(make_bench, capfd):
+def test_a_second_node_of_the_same_name_gives_one_warning(make_bench, monkeypatch, capfd):
+    monkeypatch.setattr(node_module, 'SHARED_NAME_AFTER_S', 2.0)
     bench = make_bench(start=False)
     other = UdpInferNode(context=bench.context)
     text, errors = 'another node is named /udp_infer too', []

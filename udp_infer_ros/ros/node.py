@@ -37,6 +37,8 @@ from udp_infer_ros.stats import Stats
 
 POLL_PERIOD_S = 0.25
 DIAGNOSTICS_PERIOD_S = 1.0
+SHARED_NAME_AFTER_S = 30.0
+"""A node that was killed stays in the graph for the lease of its participant, 20 s by default."""
 
 LifecycleCallback = Callable[['UdpInferNode', LifecycleState], TransitionCallbackReturn]
 
@@ -99,6 +101,7 @@ class UdpInferNode(LifecycleNode):
         self._active = False
         self._enabled = True
         self._idle = False
+        self._shared_name_s = 0.0
         self._ended = False
         """The node is finalized or destroyed."""
         self._transitions = Turn(self)
@@ -343,7 +346,9 @@ class UdpInferNode(LifecycleNode):
             state = 'disabled' if not self._enabled else 'idle' if self._idle else 'active'
         self._diagnostics.publish(state, self._engine.health() if self._engine else None)
         name = (self.get_name(), self.get_namespace())
-        if self.get_node_names_and_namespaces().count(name) > 1:
+        shared = self.get_node_names_and_namespaces().count(name) > 1
+        self._shared_name_s = (self._shared_name_s + DIAGNOSTICS_PERIOD_S) * shared
+        if self._shared_name_s >= SHARED_NAME_AFTER_S:
             self.get_logger().warning(
                 f'another node is named {self.get_fully_qualified_name()} too, so requests may '
                 'reach either; rename one of them: --ros-args -r __node:=NAME', once=True)
