@@ -39,7 +39,7 @@ def parse(text: str) -> tuple[str, object]:
     name, _, value = text.partition('=')
     try:
         return name, yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise SettingError(name, value, 'must be a YAML value', 'e.g. 0.5 or [car]') from error
 
 

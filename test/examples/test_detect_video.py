@@ -84,6 +84,8 @@ def test_parameters_are_yaml_values(model, clip):
      'detect.confidnce = 0.5: is not a parameter; did you mean detect.confidence?'),
     ('detect.confidence',
      'detect.confidence = None: must be a number from 0 to 1; the default is 0.4'),
+    ('detect.classes=2026-13-45',
+     "detect.classes = '2026-13-45': must be a YAML value; e.g. 0.5 or [car]"),
     ('detect.classes=[car',
      "detect.classes = '[car': must be a YAML value; e.g. 0.5 or [car]"),
     ('detect.classes=[cow]', "detect.classes = ['cow']: the model has no class 'cow'"),

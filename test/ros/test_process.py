@@ -4,6 +4,7 @@
 """The executable: arguments, exit codes, one line for each mistake, signals, a whole clip."""
 
 from concurrent.futures import ThreadPoolExecutor
+import json
 from pathlib import Path
 import re
 import signal
@@ -125,6 +126,17 @@ def test_a_parameter_file_for_another_node_gives_a_warning(clip, tmp_path, name,
     assert code == 0
     text = f'--params-file {config}: has no parameters for /udp_infer; name this node in it'
     assert (text in log) == warns
+
+
+@pytest.mark.parametrize('value', ['=', '2026-13-45'])
+def test_a_value_that_is_not_valid_in_yaml_but_in_rcl_is_used(clip, receiver, tmp_path, value):
+    config = tmp_path / 'params.yaml'
+    config.write_text(f'/**:\n  ros__parameters: {{source: {{frame_id: {value}}}}}\n')
+    code, log = run(
+        '--params-file', str(config), '-p', f'source.uri:={clip}', '-p',
+        'source.exit_at_end:=true', *target(receiver))
+    assert code == 0 and 'has no parameters for' not in log
+    assert json.loads(receiver.recv(65535))['udp_infer']['ros_frame'] == value
 
 
 def test_an_empty_list_of_targets_turns_udp_off(clip, tmp_path):

@@ -84,8 +84,6 @@ def run_node(words: Sequence[str]) -> int:
     except (UdpInferError, ParameterException) as error:
         get_logger('udp_infer').error(str(error))
         return 1
-    for text in unmatched_files(words, node.get_fully_qualified_name()):
-        node.get_logger().warning(text)
     # Signals only queue the exit code, because an exception could occur while a lock is held.
     on_signal(lambda: node.finished.put(0))
 
@@ -93,6 +91,8 @@ def run_node(words: Sequence[str]) -> int:
         if node.settings.autostart and not await node.bring_up():
             node.finished.put(1)
     try:
+        for text in unmatched_files(words, node.get_fully_qualified_name()):
+            node.get_logger().warning(text)
         with spinning(node, start):
             return exit_code_of(node)
     finally:

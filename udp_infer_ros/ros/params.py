@@ -79,12 +79,17 @@ def unmatched_files(words: Sequence[str], node_name: str) -> list[str]:
     """
     return [
         f'--params-file {path}: has no parameters for {node_name}; name this node in it, or /**'
-        for flag, path in zip(words, words[1:]) if flag == '--params-file' and not any(
-            fnmatch(node_name, name) for name in _node_names(_read_yaml(path)))]
+        for flag, path in zip(words, words[1:])
+        if flag == '--params-file' and not _is_for(path, node_name)]
 
 
-def _read_yaml(path: str) -> object:
-    return yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+def _is_for(path: str, node_name: str) -> bool:
+    try:
+        # Only the names matter. Other loaders reject values that rcl accepts, such as `=`.
+        tree = yaml.load(Path(path).read_bytes(), Loader=yaml.BaseLoader)
+    except (OSError, yaml.YAMLError):
+        return True  # rcl has read the file, so there is no reason to warn.
+    return any(fnmatch(node_name, name) for name in _node_names(tree))
 
 
 def _node_names(tree: object, name: str = '') -> Iterator[str]:
@@ -93,7 +98,7 @@ def _node_names(tree: object, name: str = '') -> Iterator[str]:
         if key == 'ros__parameters':
             yield name
         else:
-            yield from _node_names(value, f'{name}/{str(key).strip("/")}')
+            yield from _node_names(value, f'{name}/{key.strip("/")}')
 
 
 def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Settings:

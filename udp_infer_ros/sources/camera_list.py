@@ -39,7 +39,8 @@ def read_cameras(path: str | Path) -> tuple[Camera, ...]:
     """
     try:
         content = yaml.safe_load(Path(path).expanduser().read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # ValueError: an invalid date, or not UTF-8. RuntimeError: no such user, or too many levels.
+    except (OSError, ValueError, RuntimeError, yaml.YAMLError) as error:
         raise SettingError('cameras_file', str(path), f'cannot be read: {error}') from error
     items = content.get('cameras') if isinstance(content, dict) else None
     if not isinstance(items, list) or not items:
