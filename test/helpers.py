@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Frames, results and small ONNX files for tests."""
+"""Frames, results, small ONNX files, and waiting, for tests."""
 
 import os
 from pathlib import Path
@@ -19,6 +19,19 @@ LATENCY_MS = {
     'wait': 0.5, 'decode': 0.5, 'preprocess': 1.0, 'inference': 10.0, 'postprocess': 0.25,
     'track': 0.25, 'total': 12.5}
 DROPPED = {cause.value: 0 for cause in Drop} | {'replaced': 3}
+
+
+def wait_until(condition, timeout_s=15.0):
+    """Wait until a condition is true, or fail."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, 'the condition stays false'
+        time.sleep(0.005)
+
+
+def target_of(receiver):
+    """Return the address of a socket as in udp.targets."""
+    return f'127.0.0.1:{receiver.getsockname()[1]}'
 
 
 def make_frame(index=0, *, width=64, height=48, stamp_ns=1_000_000_000, frame_id='camera'):

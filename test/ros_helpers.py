@@ -9,9 +9,11 @@ import socket
 import threading
 import time
 
+from helpers import target_of
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 import numpy as np
+from rcl_interfaces.msg import Log
 from rcl_interfaces.srv import SetParametersAtomically
 import rclpy
 from rclpy.context import Context
@@ -63,8 +65,7 @@ class Bench:
         self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.receiver.bind(('127.0.0.1', 0))
         self.receiver.settimeout(10.0)
-        given = {
-            'udp.targets': [f'127.0.0.1:{self.receiver.getsockname()[1]}'], **(values or {})}
+        given = {'udp.targets': [target_of(self.receiver)], **(values or {})}
         self.node = UdpInferNode(
             context=self.context,
             parameter_overrides=[Parameter(name, value=value) for name, value in given.items()])
@@ -133,6 +134,14 @@ class Bench:
     def compressed_camera(self, **keywords):
         """Create a publisher of compressed images."""
         return self.camera('/image_raw/compressed', kind=CompressedImage, **keywords)
+
+    def subscribe_to_log(self):
+        """Return a list to which the texts that are logged from now on are appended."""
+        texts = []
+        self.peer.create_subscription(
+            Log, '/rosout', lambda message: texts.append(message.msg), 100)
+        self.wait_until(lambda: self.node.count_subscribers('/rosout'))
+        return texts
 
     def wait_until(self, condition, timeout_s=10.0, because='', period_s=0.01):
         """Wait until a condition holds, or fail."""

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 
-from helpers import make_frame, write_clip, write_model, yolo_table
+from helpers import make_frame, target_of, wait_until, write_clip, write_model, yolo_table
 import pytest
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.engine import Engine
@@ -142,20 +142,6 @@ def load(settings):
         engine.close()
 
 
-@pytest.fixture
-def receiver():
-    """Open a UDP receiver."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        opened.bind(('127.0.0.1', 0))
-        opened.settimeout(10)
-        yield opened
-
-
-def target_of(receiver):
-    """Return the address of a receiver as in udp.targets."""
-    return f'127.0.0.1:{receiver.getsockname()[1]}'
-
-
 def change(engine, values):
     """Change some parameters of an engine."""
     engine.configure(engine.settings.with_values(values))
@@ -164,14 +150,6 @@ def change(engine, values):
 def names_of(result):
     """Return the classes of a result."""
     return [found.class_name for found in result.objects]
-
-
-def wait_until(condition):
-    """Wait for a condition."""
-    deadline_s = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 # The path of a frame

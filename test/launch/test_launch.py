@@ -10,9 +10,8 @@ compute is tested everywhere, in test/ros/test_launch_common.py.
 
 import json
 from pathlib import Path
-import socket
 
-from helpers import write_clip, write_model, yolo_table
+from helpers import target_of, write_clip, write_model, yolo_table
 import pytest
 
 pytest.importorskip('launch_ros', reason='launch has no wheel; it needs a ROS installation')
@@ -36,15 +35,6 @@ def files(tmp_path):
     return str(clip), str(model), str(params)
 
 
-@pytest.fixture
-def receiver():
-    """Open a UDP receiver."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(('127.0.0.1', 0))
-        receiver.settimeout(10.0)
-        yield receiver
-
-
 def run(path, **arguments):
     """Launch a file until all its nodes have exited; return the exit code of launch."""
     service = LaunchService(noninteractive=True)
@@ -58,11 +48,6 @@ def frames_from(receiver):
     messages = [json.loads(receiver.recv(65535)) for _ in range(FRAMES)]
     [ros_frame] = {message['udp_infer']['ros_frame'] for message in messages}
     return [message['frame_id'] for message in messages], ros_frame
-
-
-def target(receiver):
-    """Return the address of a receiver, as in udp.targets."""
-    return f'127.0.0.1:{receiver.getsockname()[1]}'
 
 
 @pytest.mark.parametrize('path, names', [
@@ -80,7 +65,7 @@ def test_show_args_lists_every_argument_with_a_description(path, names):
 def test_arguments_take_precedence_over_the_params_file(files, receiver):
     clip, model, params = files
     assert run(ONE, params_file=params, source=clip, model=model,
-               udp_targets=target(receiver)) == 0
+               udp_targets=target_of(receiver)) == 0
     assert frames_from(receiver) == ([0, 1, 2], 'camera_optical_frame')
 
 
@@ -89,7 +74,7 @@ def test_each_camera_of_a_list_gets_a_node_with_its_parameters(files, receiver, 
     cameras = tmp_path / 'cameras.yaml'
     cameras.write_text(json.dumps({'cameras': [{
         'name': 'front', 'uri': clip,
-        'parameters': {'model.id': model, 'udp.targets': [target(receiver)]}}]}))
+        'parameters': {'model.id': model, 'udp.targets': [target_of(receiver)]}}]}))
     assert run(MULTI, params_file=params, cameras_file=str(cameras)) == 0
     assert frames_from(receiver) == ([0, 1, 2], 'front_optical_frame')
 

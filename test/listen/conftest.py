@@ -11,22 +11,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
+from helpers import wait_until
 import pytest
 
 COMMAND = (sys.executable, '-m', 'udp_infer_ros.listen')
 QUEUE_BYTES = 100_000
 """Less than the receive buffer of a socket, so that the system drops nothing."""
-
-
-def wait_for(condition, timeout_s=15.0):
-    """Wait until a condition is true; return its value."""
-    deadline_s = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline_s, 'the condition stays false'
-        time.sleep(0.005)
-    return value
 
 
 def free_port():
@@ -68,7 +59,7 @@ class Listener:
         if self._copying is not None:
             os.close(secondary)
             self._copying.start()
-        wait_for(lambda: self.port in receive_queues() or self.process.poll() is not None)
+        wait_until(lambda: self.port in receive_queues() or self.process.poll() is not None)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(('127.0.0.1', self.port))
 
@@ -83,12 +74,13 @@ class Listener:
 
     def send(self, data):
         """Send a datagram when the listener has received most of those before."""
-        wait_for(lambda: receive_queues().get(self.port, (0, 0))[0] < QUEUE_BYTES)
+        wait_until(lambda: receive_queues().get(self.port, (0, 0))[0] < QUEUE_BYTES)
         self.socket.send(data)
 
     def wait_for_output(self, text, timeout_s=15.0):
         """Wait until standard output contains a text."""
-        wait_for(lambda: text in self.stdout.read_text(), timeout_s)
+        # The end may be a part of a character.
+        wait_until(lambda: text in self.stdout.read_text(errors='replace'), timeout_s)
 
     def dropped(self):
         """Return the number of datagrams that the system dropped."""

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from helpers import make_result
+from helpers import make_result, target_of
 import numpy as np
 import pytest
 from udp_infer_ros.errors import SettingError
@@ -75,11 +75,6 @@ def make_output(*targets, **values):
 def source_port(receiver):
     """Receive a datagram; return the port that it was sent from."""
     return receiver.recvfrom(65535)[1][1]
-
-
-def target_of(receiver):
-    """Write a receiver's address as in udp.targets."""
-    return f'127.0.0.1:{receiver.getsockname()[1]}'
 
 
 def test_every_target_gets_the_same_datagram_and_no_other_socket_any(receivers):

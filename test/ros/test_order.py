@@ -304,19 +304,15 @@ def test_after_shutdown_the_node_cannot_be_configured(make_bench):
     assert not threads('udp_infer worker')
 
 
-def test_a_second_node_of_the_same_name_gives_one_warning(make_bench, monkeypatch, capfd):
+def test_a_second_node_of_the_same_name_gives_one_warning(make_bench, monkeypatch):
     monkeypatch.setattr(node_module, 'SHARED_NAME_AFTER_S', 2.0)
     bench = make_bench(start=False)
+    logged = bench.subscribe_to_log()
     other = UdpInferNode(context=bench.context)
-    text, errors = 'another node is named /udp_infer too', []
-
-    def warned():
-        errors.append(capfd.readouterr().err)
-        return any(text in error for error in errors)
-    bench.wait_until(warned)
+    text = 'another node is named /udp_infer too'
+    bench.wait_until(lambda: text in ''.join(logged))
     other.destroy_node()
-    errors.append(capfd.readouterr().err)
-    assert ''.join(errors).count(text) == 1
+    assert ''.join(logged).count(text) == 1
 
 
 def test_two_nodes_in_one_process_log_each_line_once(make_bench, tmp_path, capfd):

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from helpers import write_clip, write_model, yolo_table
+from helpers import target_of, write_clip, write_model, yolo_table
 import numpy as np
 import pytest
 
@@ -28,18 +28,9 @@ def clip(tmp_path):
     return write_clip(tmp_path / 'clip.avi', frames=40, fps=20.0, step=5)
 
 
-@pytest.fixture
-def receiver():
-    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    receiver.bind(('127.0.0.1', 0))
-    receiver.settimeout(20.0)
-    yield receiver
-    receiver.close()
-
-
 def target(receiver):
     """Return the arguments that make a receiver the only target."""
-    return ['-p', f"udp.targets:=['127.0.0.1:{receiver.getsockname()[1]}']"]
+    return ['-p', f"udp.targets:=['{target_of(receiver)}']"]
 
 
 def run(*arguments, command=COMMAND):

@@ -118,18 +118,17 @@ def test_one_best_effort_publisher_makes_the_subscription_best_effort(make_bench
         bench.connect(camera, gray_image(stamp=(6 + i, 0)))
 
 
-def test_an_overridden_reliability_is_kept_and_a_mismatch_is_logged_once(make_bench, capfd):
+def test_an_overridden_reliability_is_kept_and_a_mismatch_is_logged_once(make_bench):
     bench = make_bench(**{'qos_overrides./image_raw.subscription.reliability': 'reliable'})
+    logged = bench.subscribe_to_log()
     camera = bench.camera(reliable=False)
     text = 'a publisher of /image_raw offers a QoS that is incompatible with this subscription'
-    errors = []
 
     def is_logged():
         camera.publish(gray_image())
-        errors.append(capfd.readouterr().err)
-        return text in ''.join(errors)
+        return text in ''.join(logged)
     bench.wait_until(is_logged, period_s=0.1)
-    assert ''.join(errors).count(text) == 1
+    assert ''.join(logged).count(text) == 1
     assert bench.node.stats.offered == 0
 
 

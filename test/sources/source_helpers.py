@@ -6,6 +6,7 @@
 import threading
 import time
 
+from helpers import wait_until
 import numpy as np
 from udp_infer_ros.errors import DecodeError, FrameError, SourceError
 from udp_infer_ros.sources.intake import Intake
@@ -174,14 +175,6 @@ class RunningSource:
         if self.worker.ident is not None:
             self.worker.join(5.0)
         return ended
-
-
-def wait_until(condition, timeout_s=15.0):
-    """Wait for a condition, or fail."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 def reader_threads():

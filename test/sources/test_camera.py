@@ -6,9 +6,9 @@
 import threading
 import time
 
+from helpers import wait_until
 import pytest
-from sources.source_helpers import (
-    FakeCamera, reader_threads, RunningSource, SHORT_BACK_OFF, wait_until)
+from sources.source_helpers import FakeCamera, reader_threads, RunningSource, SHORT_BACK_OFF
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.health import Level
 from udp_infer_ros.settings import SourceSettings

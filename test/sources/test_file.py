@@ -7,9 +7,10 @@ import threading
 import time
 
 import cv2
+from helpers import wait_until
 import numpy as np
 import pytest
-from sources.source_helpers import FakeFile, RunningSource, wait_until
+from sources.source_helpers import FakeFile, RunningSource
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.health import Level
 from udp_infer_ros.settings import SourceSettings

@@ -7,8 +7,9 @@ from pathlib import Path
 import threading
 import time
 
+from helpers import wait_until
 import pytest
-from sources.source_helpers import reader_threads, RunningSource, SHORT_BACK_OFF, wait_until
+from sources.source_helpers import reader_threads, RunningSource, SHORT_BACK_OFF
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.camera import CameraSource

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import time
 
+from helpers import wait_until
 import numpy as np
 import pytest
-from sources.source_helpers import RunningSource, wait_until
+from sources.source_helpers import RunningSource
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.open import make_source
