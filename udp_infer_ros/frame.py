@@ -123,7 +123,7 @@ class Detections:
 
     def to_supervision(self) -> sv.Detections:
         """Convert to supervision's type, for its annotators; class names are in `data`."""
-        # Imported here because it takes 0.4 s and only drawing needs it.
+        # Imported here because it takes 0.4 s, and a program that draws nothing does not need it.
         import supervision as sv
         return sv.Detections(
             xyxy=self.xyxy, confidence=self.score, class_id=self.class_id.astype(int),

@@ -97,7 +97,7 @@ class TopicSource:
         if self._stopped:
             return
         self._adapt()
-        stalled = self._intake.silent_s >= self._stall_timeout_s
+        stalled = self._is_silent()
         if self._stalled and not stalled:
             self._node.get_logger().info(f'{self.description}: images arrive again')
         elif stalled and not self._stalled:
@@ -109,8 +109,11 @@ class TopicSource:
 
     def health(self) -> PartHealth:
         """Return the state since the previous call, as part `source`."""
-        stalled = self._intake.silent_s >= self._stall_timeout_s
-        return self._report.health(self.description, self._stall_text() if stalled else None)
+        return self._report.health(
+            self.description, self._stall_text() if self._is_silent() else None)
+
+    def _is_silent(self) -> bool:
+        return self._intake.silent_s >= self._stall_timeout_s
 
     def _stall_text(self) -> str:
         count = self._node.count_publishers(self.topic)

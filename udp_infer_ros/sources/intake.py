@@ -79,7 +79,6 @@ class Intake:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stats = stats
-        self.now_ns = now_ns
         """The clock of the stamps, nanoseconds."""
         self._slot: FrameSlot[PendingFrame] = FrameSlot(wait=wait, clock_s=clock_s)
         self._age_limit = AgeLimit(settings.max_age_s if limit_age else 0.0, now_ns)

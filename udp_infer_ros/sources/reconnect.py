@@ -259,7 +259,7 @@ class Reconnector:
     Opens a camera or stream, and reopens it when it is lost.
 
     `open` and then `run` block their threads until `stop` is called in another one. `_lock` guards
-    `_reader`, `_abandoned` and `_last_frame_s`; only `open` and `run` use `_has_delivered`.
+    `_reader`, `_abandoned` and `_last_frame_s`; only `open` and `run` use `_was_open`.
 
     :param uri: of a live kind.
     :param settings: `source.*`.
@@ -280,7 +280,7 @@ class Reconnector:
         self._open_reader = partial(open_reader, uri, settings)
         self._open_limit_s = open_limit_s
         self._back_off = back_off
-        self._has_delivered = False
+        self._was_open = False
         self._stopped = threading.Event()
         self._changed = threading.Event()
         self._warnings = Throttle(period_s=60.0)
@@ -302,7 +302,7 @@ class Reconnector:
             self._changed.wait(PERIOD_S)
             self._changed.clear()
         if reader.opened and not reader.ended and not self._stopped.is_set():
-            self._has_delivered = True
+            self._was_open = True
             return
         self._abandon(reader)
         raise reader.error or SourceError(
@@ -397,13 +397,13 @@ class Reconnector:
     def _report_return(self, outage: Outage, stats: Stats) -> None:
         """Log that frames arrive, and count the reconnect, after at least one failed attempt."""
         if outage.attempts:
-            if self._has_delivered:
+            if self._was_open:
                 stats.count_reconnect()
             log.info(
                 '%s is %s after %.1f s and %d attempts', self._uri.redacted,
-                'back' if self._has_delivered else 'open', time.monotonic() - outage.since_s,
+                'back' if self._was_open else 'open', time.monotonic() - outage.since_s,
                 outage.attempts)
-        self._has_delivered = True
+        self._was_open = True
 
     def _wait(self, error: SourceError, outage: Outage, key: str) -> None:
         """Wait before the next attempt: for the delay, and until the attempt may succeed."""
