@@ -4,6 +4,7 @@
 """A node under test with a camera, subscribers and a UDP receiver, in one process."""
 
 import array
+import gc
 import json
 import socket
 import threading
@@ -217,3 +218,6 @@ class Bench:
         self.peer.destroy_node()
         rclpy.shutdown(context=self.context)
         self.receiver.close()
+        # A lifecycle node of rclpy is part of a reference cycle, and its DDS participant lives as
+        # long. With more than 32 participants on a host, new ones are not discovered.
+        gc.collect()
