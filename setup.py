@@ -15,7 +15,7 @@ setup(
     description='Publish ONNX detections and tracks as vision_msgs and as JSON over UDP',
     author='udp_infer_ros developers',
     maintainer='udp_infer_ros developers',
-    maintainer_email='maintainers@udp-infer-ros.org',
+    maintainer_email='maintainers@example.org',
     license='Apache-2.0',
     keywords=['ROS'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Write config/udp_infer.yaml and the tables of the README from settings.py and families/.
+Write config/udp_infer.yaml and the tables of docs/ from settings.py and families/.
 
     python dev/write_docs.py
 
@@ -21,9 +21,10 @@ from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Value
 
 ROOT = Path(__file__).resolve().parent.parent
 YAML_PATH = ROOT / 'config' / 'udp_infer.yaml'
-README_PATH = ROOT / 'README.md'
-PARAMETERS_MARKS = '<!-- parameters: dev/write_docs.py -->', '<!-- end of parameters -->'
-FAMILIES_MARKS = '<!-- families: dev/write_docs.py -->', '<!-- end of families -->'
+PARAMETERS_PATH = ROOT / 'docs' / 'parameters.md'
+FAMILIES_PATH = ROOT / 'docs' / 'models.md'
+BEGIN, END = '<!-- written by dev/write_docs.py -->', '<!-- end -->'
+"""The lines before and after a table."""
 CHANGES: Mapping[Change, str] = {
     'live': 'before the next frame',
     'configure': 'at the next configure; refused unless the node is unconfigured',
@@ -74,7 +75,7 @@ def yaml_value(value: Value) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
-def readme_table() -> str:
+def parameters_table() -> str:
     """Return the parameters as a Markdown table."""
     lines = ['| parameter | default | changes | meaning |', '|---|---|---|---|']
     for name, parameter in PARAMETERS.items():
@@ -96,17 +97,22 @@ def families_table() -> str:
     return '\n'.join(lines) + '\n'
 
 
-def readme_text(readme: str) -> str:
-    """Return the README with the tables between its marks."""
-    for (begin, end), table in (
-            (PARAMETERS_MARKS, readme_table()), (FAMILIES_MARKS, families_table())):
-        before, _, rest = readme.partition(begin)
-        _, _, after = rest.partition(end)
-        readme = f'{before}{begin}\n{table}{end}{after}'
-    return readme
+def with_table(page: str, table: str) -> str:
+    """Return a page with a table between its marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f'{before}{BEGIN}\n{table}{END}{after}'
+
+
+def pages() -> dict[Path, str]:
+    """Return the text of every file that this script writes."""
+    texts = {YAML_PATH: yaml_text()}
+    for path, table in (
+            (PARAMETERS_PATH, parameters_table()), (FAMILIES_PATH, families_table())):
+        texts[path] = with_table(path.read_text(encoding='utf-8'), table)
+    return texts
 
 
 if __name__ == '__main__':
-    YAML_PATH.write_text(yaml_text(), encoding='utf-8')
-    README_PATH.write_text(
-        readme_text(README_PATH.read_text(encoding='utf-8')), encoding='utf-8')
+    for path, text in pages().items():
+        path.write_text(text, encoding='utf-8')

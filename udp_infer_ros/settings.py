@@ -5,7 +5,7 @@
 The parameters, each declared once: type, default, range, unit, description, time of change.
 
 The dotted name of a ROS parameter is the path of a field in `Settings`. The declarations in the
-node, `config/udp_infer.yaml` and the table in the README are generated from this file.
+node, `config/udp_infer.yaml` and the table in docs/parameters.md are generated from this file.
 """
 
 from __future__ import annotations

@@ -10,8 +10,6 @@ decoder.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-import importlib.util
-from pathlib import Path
 
 from helpers import write_model
 import numpy as np
@@ -698,11 +696,3 @@ def test_a_model_with_an_unknown_second_input_is_refused(tmp_path):
     with pytest.raises(ModelError, match='must have one input for an image, but has images .*'
                                          'camera_matrix'):
         load(export.write(tmp_path / 'm.onnx', scene(5)), export)
-
-
-def test_the_readme_has_a_row_for_every_family():
-    root = Path(__file__).resolve().parents[2]
-    spec = importlib.util.spec_from_file_location('write_docs', root / 'dev' / 'write_docs.py')
-    docs = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(docs)
-    assert docs.families_table() in (root / 'README.md').read_text(encoding='utf-8')

@@ -5,7 +5,7 @@
 The families of detectors, and how the family of a model is recognized.
 
 A new family is one file with its signature, its decoder and its row, a place in ORDER and a
-choice of `model.family` in settings.py. The table in the README is generated from the rows.
+choice of `model.family` in settings.py. The table in docs/models.md is generated from the rows.
 """
 
 from __future__ import annotations

@@ -107,11 +107,11 @@ class Family:
     name: str
     """As in `model.family`."""
     models: str
-    """Which models and export options, for the README."""
+    """Which models and export options, for docs/models.md."""
     layout: str
-    """Shapes of the outputs, for the README and for errors."""
+    """Shapes of the outputs, for docs/models.md and for errors."""
     recognized_by: str
-    """How `matches` decides, for the README and the log."""
+    """How `matches` decides, for docs/models.md and the log."""
     fits: Callable[[ProbeResult], bool]
     """
     Whether the names and shapes of the outputs can be of this format.
