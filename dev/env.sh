@@ -26,8 +26,8 @@ export ROS_DOMAIN_ID="${ROS_DOMAIN_ID:-$(($(printf %s "$VIRTUAL_ENV" | cksum | c
 
 # Fast DDS of Jazzy knows only the old name; that of Kilted warns about it.
 unset FASTRTPS_DEFAULT_PROFILES_FILE
-[ "$_lane" = jazzy ] && export FASTRTPS_DEFAULT_PROFILES_FILE="$_root/dev/fastdds.xml"
-export FASTDDS_DEFAULT_PROFILES_FILE="$_root/dev/fastdds.xml"
+[ "$_lane" = jazzy ] && export FASTRTPS_DEFAULT_PROFILES_FILE="$_root/config/fastdds.xml"
+export FASTDDS_DEFAULT_PROFILES_FILE="$_root/config/fastdds.xml"
 export ROS_LOG_DIR="$_root/build/ros-log"
 
 unset _root _lane

@@ -209,6 +209,22 @@ def test_frame_numbers_and_tracks_continue_after_stop_and_start(load):
     assert [[item.track_id for item in result.objects] for result in found] == [[1, 2]] * 4
 
 
+def test_what_the_transport_lost_is_unknown_until_the_new_source_reports_it(load):
+    results = Results()
+    engine = load(results)
+    source = ManualSource()
+    found = []
+    for known in (False, True, False):
+        engine.start(source)
+        if known:
+            source.intake.stats.set_transport_known(True)
+            source.intake.stats.count_transport_loss(4)
+        source.offer()
+        found.append(results.get().transport_lost)
+        engine.stop()
+    assert found == [None, 4, None]
+
+
 def test_an_output_that_fails_is_an_error_in_health_and_the_others_still_write(load):
     def fail(result, image):
         raise OSError('disk full')

@@ -79,6 +79,20 @@ def test_a_snapshot_has_rates_latencies_and_counters_of_one_moment():
     assert (now.reconnects, now.stalls, now.last_error) == (1, 1, 'no signal')
 
 
+def test_what_the_transport_lost_is_unknown_until_a_source_reports_it():
+    stats = Stats()
+    assert stats.transport_lost is None and stats.snapshot().transport_lost is None
+    stats.set_transport_known(True)
+    assert stats.transport_lost == 0
+    stats.count_transport_loss(2)
+    stats.count_transport_loss(3)
+    now = stats.snapshot()
+    assert now.transport_lost == stats.transport_lost == 5
+    assert now.offered == sum(now.dropped.values()) == 0, 'these frames were not offered'
+    stats.set_transport_known(False)
+    assert stats.transport_lost is None
+
+
 def test_latencies_are_those_of_the_latest_frames():
     stats = Stats()
     for _ in range(3):

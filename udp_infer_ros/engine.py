@@ -100,6 +100,7 @@ class Engine:
         intake = Intake(
             self.settings.source, self._stats, now_ns=self._now_ns,
             first_index=self._stats.offered, wait=source.every_frame, limit_age=source.live)
+        self._stats.set_transport_known(False)
         self._worker = Worker(intake, self._pipeline, self._outputs, self._stats)
         self._source = source
         self._worker.start()

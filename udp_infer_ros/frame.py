@@ -166,6 +166,8 @@ class Result:
     """Milliseconds by stage: wait, decode, preprocess, inference, postprocess, track, total."""
     dropped: Mapping[str, int]
     """Frames dropped so far, by cause."""
+    transport_lost: int | None = None
+    """Frames lost so far before they reached the source; None if unknown."""
 
     @cached_property
     def objects(self) -> tuple[DetectedObject, ...]:

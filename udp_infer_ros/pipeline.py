@@ -70,7 +70,8 @@ class Pipeline:
         self._seq += 1
         return Result(
             frame=frame.info, seq=self._seq, detections=detections,
-            model=self._detector.info.name, latency_ms=latency_ms, dropped=self._stats.dropped())
+            model=self._detector.info.name, latency_ms=latency_ms, dropped=self._stats.dropped(),
+            transport_lost=self._stats.transport_lost)
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """

@@ -59,6 +59,8 @@ class Snapshot:
     processed: int
     dropped: Mapping[str, int]
     """Number of dropped frames by cause; every value of `Drop` is a key."""
+    transport_lost: int | None
+    """Number of frames that were lost before they reached the source; None if unknown."""
     output_errors: Mapping[str, int]
     """Number of results that an output could not write, by name of the output."""
     offered_hz: float
@@ -88,6 +90,8 @@ class Stats:
         self._offered = 0
         self._processed = 0
         self._dropped: Counter[str] = Counter({cause.value: 0 for cause in Drop})
+        self._transport_lost = 0
+        self._transport_known = False
         self._output_errors: Counter[str] = Counter()
         self._reconnects = 0
         self._stalls = 0
@@ -106,6 +110,16 @@ class Stats:
         """Count one offered frame that is dropped."""
         with self._lock:
             self._dropped[cause.value] += 1
+
+    def set_transport_known(self, known: bool) -> None:
+        """Set whether the current source reports what is lost before it, e.g. by a middleware."""
+        with self._lock:
+            self._transport_known = known
+
+    def count_transport_loss(self, count: int) -> None:
+        """Count frames that were lost before they reached the source; they are not offered."""
+        with self._lock:
+            self._transport_lost += count
 
     def count_reconnect(self) -> None:
         """Count one reopening of a lost source."""
@@ -145,6 +159,12 @@ class Stats:
         with self._lock:
             return self._offered
 
+    @property
+    def transport_lost(self) -> int | None:
+        """Return the number of frames lost before they reached the source; None if unknown."""
+        with self._lock:
+            return self._transport_lost if self._transport_known else None
+
     def dropped(self) -> dict[str, int]:
         """Return the number of dropped frames by cause."""
         with self._lock:
@@ -161,6 +181,7 @@ class Stats:
                     p50_ms=round(p50_ms, 3), p95_ms=round(p95_ms, 3))
             return Snapshot(
                 offered=self._offered, processed=self._processed, dropped=dict(self._dropped),
+                transport_lost=self._transport_lost if self._transport_known else None,
                 output_errors=dict(self._output_errors),
                 offered_hz=self._offered_rate.per_s(now_s),
                 processed_hz=self._processed_rate.per_s(now_s), latency_ms=latency_ms,

@@ -3,6 +3,7 @@
 
 """The datagram contract, schema 1."""
 
+from dataclasses import replace
 from importlib.resources import files
 import json
 
@@ -66,6 +67,11 @@ def test_a_datagram_has_the_values_of_the_result(payload, count):
     if payload == 'full':
         assert message['udp_infer']['dropped'] == DROPPED
         assert message['udp_infer']['latency_ms'] == LATENCY_MS
+
+
+def test_what_the_transport_lost_is_an_optional_key_beside_the_drops():
+    [data] = encode(replace(make_result(1), transport_lost=7))
+    assert decode(data)['udp_infer']['dropped'] == {**DROPPED, 'transport': 7}
 
 
 def test_roboflow_has_exactly_the_keys_of_udp_stream_in_their_order():

@@ -76,12 +76,15 @@ def _prediction(item: DetectedObject, *, with_uuid: bool) -> str:
 
 def _full_tail(result: Result) -> str:
     sec, nanosec = divmod(result.frame.stamp_ns, 1_000_000_000)
+    dropped = dict(result.dropped)
+    if result.transport_lost is not None:
+        dropped['transport'] = result.transport_lost
     metadata: dict[str, Any] = {
         'source': _shortened(result.frame.source),
         'ros_frame': _shortened(result.frame.frame_id),
         'stamp': {'sec': sec, 'nanosec': nanosec},
         'model': _shortened(result.model),
-        'dropped': dict(result.dropped),
+        'dropped': dropped,
         'latency_ms': {stage: round(ms, 3) for stage, ms in result.latency_ms.items()},
     }
     total_s = round(result.latency_ms['total'] / 1e3, 6)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 import time
 from typing import Any
@@ -14,17 +15,18 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from sensor_msgs.msg import CompressedImage, Image
 
 from udp_infer_ros.errors import FrameError
 from udp_infer_ros.frame import BgrImage
-from udp_infer_ros.health import PartHealth
+from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.ros.convert import (
     image_from_ros, image_from_ros_compressed, stamp_ns_from_ros)
 from udp_infer_ros.ros.params import overrides
+from udp_infer_ros.ros.transport_loss import TransportLoss
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.intake import Intake, RawFrame
 from udp_infer_ros.sources.report import SourceReport
@@ -81,6 +83,7 @@ class TopicSource:
         """Subscribe to the topic."""
         self._intake = intake
         self._report = SourceReport(intake)
+        self._loss = TransportLoss(intake.stats)
         self._adapt()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
@@ -93,10 +96,12 @@ class TopicSource:
         return True
 
     def poll(self) -> None:
-        """Adapt to changes of the publishers, and log when images stop and resume."""
+        """Adapt to changes of the publishers, and log when images stop, resume or are lost."""
         if self._stopped:
             return
         self._adapt()
+        if self._loss.poll():
+            self._node.get_logger().warning(self._loss.describe(self.topic))
         stalled = self._is_silent()
         if self._stalled and not stalled:
             self._node.get_logger().info(f'{self.description}: images arrive again')
@@ -109,14 +114,25 @@ class TopicSource:
 
     def health(self) -> PartHealth:
         """Return the state since the previous call, as part `source`."""
-        return self._report.health(
+        part = self._report.health(
             self.description, self._stall_text() if self._is_silent() else None)
+        lost = self._intake.stats.transport_lost
+        part = replace(part, values={
+            **part.values, 'dropped_transport': 'unknown' if lost is None else lost})
+        if part.level == Level.OK and self._loss.is_excessive:
+            part = replace(
+                part, level=Level.WARN, message=self._loss.describe(self.topic))
+        return part
 
     def _is_silent(self) -> bool:
         return self._intake.silent_s >= self._stall_timeout_s
 
     def _stall_text(self) -> str:
         count = self._node.count_publishers(self.topic)
+        if count and self._loss.is_excessive:
+            return (
+                f'no image for {self._intake.silent_s:.0f} s on {self.description}: '
+                f'{self._loss.describe(self.topic)}')
         remedy = (
             'check their QoS and the network' if count else 'check the name, or remap image_raw')
         return (
@@ -136,15 +152,30 @@ class TopicSource:
                 self._node.get_logger().info(
                     f'switching to {topic}: {self.topic} has no publisher')
         self._transport, self._reliability = transport, reliability
+        self._subscription = self._subscribe(transport, reliability, fixed=fixed)
+
+    def _subscribe(
+        self, transport: str, reliability: ReliabilityPolicy, *, fixed: bool,
+    ) -> Any:
+        topic = self._topics[transport]
         message, decode = MESSAGES[transport]
         policies = [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH]
         if fixed:
             policies.append(QoSPolicyKind.RELIABILITY)
-        self._subscription = self._node.create_subscription(
-            message, topic, partial(self._receive, topic, decode),
-            QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability),
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
-            qos_overriding_options=QoSOverridingOptions(policies))
+
+        def subscribe(message_lost: Callable[[Any], None] | None) -> Any:
+            return self._node.create_subscription(
+                message, topic, partial(self._receive, topic, decode),
+                QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability),
+                event_callbacks=SubscriptionEventCallbacks(
+                    incompatible_qos=self._on_incompatible_qos, message_lost=message_lost),
+                qos_overriding_options=QoSOverridingOptions(policies))
+        try:
+            subscription = subscribe(self._loss.make_callback())
+        except UnsupportedEventTypeError:
+            return subscribe(None)
+        self._intake.stats.set_transport_known(True)
+        return subscription
 
     def _is_fixed(self, topic: str) -> bool:
         return f'qos_overrides.{topic}.subscription.reliability' in overrides(self._node)
