@@ -22,5 +22,6 @@ RUN apt-get update \
     && source /opt/ros/jazzy/setup.bash \
     && venv/bin/python -m colcon build --packages-select udp_infer_ros
 
-USER ubuntu
+# The user ubuntu of the image.
+USER 1000
 ENTRYPOINT ["/bin/bash", "-c", "source install/setup.bash && exec ros2 run udp_infer_ros udp_infer \"$@\"", "udp_infer"]
