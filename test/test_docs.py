@@ -147,3 +147,14 @@ def test_commands_call_services_that_exist():
     called = {words[3].rpartition('/')[2] for _, words in commands()
               if words[:3] == ['ros2', 'service', 'call']}
     assert called == SERVICES
+
+
+@pytest.mark.parametrize('name', [
+    'udp_infer.rviz', 'udp_infer.perspective', 'udp_infer.foxglove.json'])
+def test_a_layout_can_be_parsed_and_has_topics_that_the_node_publishes(name):
+    text = (ROOT / 'config' / name).read_text(encoding='utf-8')
+    yaml.safe_load(text) if name.endswith('.rviz') else json.loads(text)
+    table = (ROOT / 'docs' / 'messages.md').read_text(encoding='utf-8')
+    topics = set(re.findall(r'/udp_infer/[\w/]+', text))
+    assert topics and topics <= {
+        topic.replace('~', '/udp_infer') for topic in re.findall(r'^\| `(~/\S+)`', table, re.M)}
