@@ -6,10 +6,12 @@
 import os
 from pathlib import Path
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
+from helpers import wait_until
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,12 +59,13 @@ class Network:
             self.inside(host, 'ip', 'link', 'set', 'lo', 'up')
 
     def run(self, *command):
-        """Run a command; fail if it fails."""
-        subprocess.run(command, check=True, capture_output=True, timeout=20)
+        """Run a command and return its output; fail if it fails."""
+        return subprocess.run(
+            command, check=True, capture_output=True, timeout=20, text=True).stdout
 
     def inside(self, host, *command):
-        """Run a command on a host."""
-        self.run('ip', 'netns', 'exec', self.name + host, *command)
+        """Run a command on a host and return its output."""
+        return self.run('ip', 'netns', 'exec', self.name + host, *command)
 
     def start(self, host, *command):
         """Start a command on a host."""
@@ -72,10 +75,20 @@ class Network:
         self.processes.append(process)
         return process
 
-    def listen(self, host, *arguments):
-        """Start a listener on a host; it ends after two seconds of silence."""
-        return self.start(host, sys.executable, '-m', 'udp_infer_ros.listen', '--timeout', '2',
-                          *arguments)
+    def listen(self, host, *arguments, port=PORT):
+        """Start a listener on a host, and wait until its socket is bound."""
+        def bound():
+            return self.inside(host, 'cat', '/proc/net/udp', '/proc/net/udp6').count(
+                f':{port:04X} ')
+        before = bound()
+        listener = self.start(host, sys.executable, '-m', 'udp_infer_ros.listen', '--port',
+                              str(port), *arguments)
+        self.wait_until(lambda: bound() > before)
+        return listener
+
+    def wait_until(self, condition):
+        """Wait until a condition holds, or fail."""
+        wait_until(condition, 30.0)
 
     def send(self, targets, seconds=1.0, interface=''):
         """Start a sender on host 1."""
@@ -115,37 +128,44 @@ def ends(process):
     return process.returncode, out.splitlines()
 
 
+def interrupt(process):
+    """Send SIGINT to a listener, which runs until then."""
+    process.send_signal(signal.SIGINT)
+    return ends(process)
+
+
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.timeout(120)]
 
 
 def test_a_broadcast_reaches_every_host_and_no_other_port(network):
-    listeners = [network.listen('2'), network.listen('3')]
-    other_port = network.listen('3', '--port', str(PORT + 1))
-    time.sleep(0.7)
+    listeners = [network.listen(host, '--count', '45') for host in '23']
+    other_port = network.listen('3', port=PORT + 1)
     ends(network.send(f'10.77.0.255:{PORT}'))
     for listener in listeners:
         code, lines = ends(listener)
         assert code == 0 and len(lines) >= 45
-    assert ends(other_port)[0] == 1
+    assert interrupt(other_port)[0] == 1
 
 
 def test_a_multicast_reaches_the_hosts_that_joined_its_group_only(network):
     for host in '23':
         network.inside(host, 'ip', 'route', 'add', '239.0.0.0/8', 'dev', 'eth0')
     listeners = [
-        network.listen(host, '--host', f'10.77.0.{host}', '--multicast', GROUP) for host in '23']
+        network.listen(host, '--host', f'10.77.0.{host}', '--multicast', GROUP, '--count', '45')
+        for host in '23']
     other = network.listen('3', '--host', '10.77.0.3', '--multicast', '239.7.7.8')
-    time.sleep(0.7)
     ends(network.send(f'{GROUP}:{PORT}', interface='eth0'))
     for listener in listeners:
         code, lines = ends(listener)
         assert code == 0 and len(lines) >= 45
-    assert ends(other)[0] == 1
+    assert interrupt(other)[0] == 1
 
 
 def test_a_multicast_over_ipv6_is_received(network):
-    listener = network.listen('2', '--multicast', 'ff02::7:7%eth0', '--timeout', '5')
-    time.sleep(2.5)  # Until the addresses are known to be unique.
+    for host in '12':  # Until the addresses are known to be unique.
+        network.wait_until(lambda host=host: 'tentative' not in network.inside(
+            host, 'ip', '-6', 'address', 'show', 'dev', 'eth0', 'scope', 'link'))
+    listener = network.listen('2', '--multicast', 'ff02::7:7%eth0', '--count', '45')
     ends(network.send(f'[ff02::7:7]:{PORT}', interface='eth0'))
     code, lines = ends(listener)
     assert code == 0 and len(lines) >= 45
@@ -154,12 +174,15 @@ def test_a_multicast_over_ipv6_is_received(network):
 def test_sending_resumes_automatically_when_an_interface_returns(network):
     listener = network.listen('2', '--json')
     sender = network.send(f'10.77.0.255:{PORT},{GROUP}:{PORT}', seconds=4.0, interface='eth0')
-    time.sleep(1.5)
+    lines = [listener.stdout.readline()]
     network.inside('1', 'ip', 'link', 'set', 'eth0', 'down')
     time.sleep(1.0)
     network.inside('1', 'ip', 'link', 'set', 'eth0', 'up')
+    while '"seq":199,' not in lines[-1]:
+        lines.append(listener.stdout.readline())
+        assert lines[-1], 'the listener has not ended'
     _, printed = ends(sender)
-    _, lines = ends(listener)
+    interrupt(listener)
     numbers = [int(line.split('"seq":')[1].split(',')[0]) for line in lines]
     gaps = [later - earlier for earlier, later in zip(numbers, numbers[1:])]
     assert max(gaps) > 20, 'the interface was down'
