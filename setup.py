@@ -4,10 +4,14 @@
 """Installation of the package, with colcon or pip."""
 
 from glob import glob
+import sys
 
 from setuptools import find_packages, setup
 
 NAME = 'udp_infer_ros'
+# setup.cfg moves the executables out of bin/, to where `ros2 run` searches for them. A wheel
+# ignores that, and pip installs the executable itself to bin/.
+ON_PATH = [] if 'bdist_wheel' in sys.argv else [('bin', ['script/udp_infer_listen'])]
 
 setup(
     name=NAME,
@@ -25,6 +29,8 @@ setup(
         (f'share/{NAME}', ['package.xml']),
         (f'share/{NAME}/launch', glob('launch/*.*')),
         (f'share/{NAME}/config', glob('config/*.*')),
+        (f'share/{NAME}/examples/launch', glob('examples/launch/*.*')),
+        *ON_PATH,
     ],
     zip_safe=False,
     python_requires='>=3.10',

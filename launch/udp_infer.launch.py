@@ -5,22 +5,22 @@
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.substitutions import FindPackageShare
 from udp_infer_ros.ros.launch_common import LOG_LEVELS, node_keywords, overrides_of
 
-NO_OVERRIDE = ' Empty: as in params_file.'
+# No argument sets a parameter by default, so that SetParameter of a parent launch file applies.
+NO_OVERRIDE = ' Empty: as in params_file or SetParameter.'
+PARAMETERS = ('source', 'loop', 'realtime', 'model', 'udp_targets', 'autostart', 'use_sim_time')
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the launch arguments and the node."""
     return LaunchDescription([
         DeclareLaunchArgument(
-            'params_file',
-            default_value=PathJoinSubstitution(
-                [FindPackageShare('udp_infer_ros'), 'config', 'udp_infer.yaml']),
-            description='YAML file with the parameters of the node.'),
+            'params_file', default_value='',
+            description='YAML file with parameters of the node, like config/udp_infer.yaml. '
+                        'Empty: none.'),
         DeclareLaunchArgument(
             'namespace', default_value='', description='Namespace of the node.'),
         DeclareLaunchArgument(
@@ -31,6 +31,12 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             'source', default_value='',
             description='Camera, video file or stream to open instead of a topic.' + NO_OVERRIDE),
+        DeclareLaunchArgument(
+            'loop', default_value='', choices=['', 'true', 'false'],
+            description='Restart a video file at its end.' + NO_OVERRIDE),
+        DeclareLaunchArgument(
+            'realtime', default_value='', choices=['', 'true', 'false'],
+            description='Play a video file at its own frame rate.' + NO_OVERRIDE),
         DeclareLaunchArgument(
             'model', default_value='',
             description='Bundled model or path of an ONNX file.' + NO_OVERRIDE),
@@ -46,16 +52,23 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             'log_level', default_value='info', choices=LOG_LEVELS,
             description='Lowest severity that the node logs.'),
+        DeclareLaunchArgument(
+            'required', default_value='false', choices=['true', 'false'],
+            description='Shut the launch down when the node exits, with an error if it fails.'),
+        DeclareLaunchArgument(
+            'respawn', default_value='false', choices=['true', 'false'],
+            description='Restart the node 2 s after it exits.'),
         OpaqueFunction(function=start_node),
     ])
 
 
 def start_node(context: LaunchContext) -> list[Node]:
-    """Return the node. Empty arguments set no parameters."""
+    """Return the node; raise SettingError if an argument is invalid."""
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
-    names = ('source', 'model', 'udp_targets', 'autostart', 'use_sim_time')
     return [Node(**node_keywords(
+        pushed_namespace=context.launch_configurations.get('ros_namespace', ''),
         namespace=value('namespace'), name=value('name'), params_file=value('params_file'),
-        overrides=overrides_of({name: value(name) for name in names}),
-        image_topic=value('image'), log_level=value('log_level')))]
+        overrides=overrides_of({name: value(name) for name in PARAMETERS}),
+        image_topic=value('image'), log_level=value('log_level'),
+        required=value('required') == 'true', respawn=value('respawn') == 'true'))]

@@ -5,42 +5,52 @@
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.substitutions import FindPackageShare
-from udp_infer_ros.ros.launch_common import camera_namespace, LOG_LEVELS, node_keywords
+from udp_infer_ros.ros.launch_common import (
+    camera_namespace, LOG_LEVELS, node_keywords, overrides_of)
 from udp_infer_ros.sources.camera_list import read_cameras
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the launch arguments and the nodes."""
-    share = [FindPackageShare('udp_infer_ros'), 'config']
     return LaunchDescription([
         DeclareLaunchArgument(
-            'cameras_file', default_value=PathJoinSubstitution([*share, 'udp_infer_multi.yaml']),
-            description='YAML file with the list of cameras.'),
+            'cameras_file', default_value='',
+            description='YAML file with the list of cameras, like config/udp_infer_multi.yaml. '
+                        'Required.'),
         DeclareLaunchArgument(
-            'params_file', default_value=PathJoinSubstitution([*share, 'udp_infer.yaml']),
-            description='YAML file with the parameters of all nodes.'),
+            'params_file', default_value='',
+            description='YAML file with parameters of all nodes, like config/udp_infer.yaml. '
+                        'Empty: none.'),
         DeclareLaunchArgument(
             'namespace', default_value='', description='Namespace around those of the cameras.'),
         DeclareLaunchArgument(
-            'use_sim_time', default_value='false', choices=['true', 'false'],
-            description='Use the time of /clock.'),
+            'use_sim_time', default_value='', choices=['', 'true', 'false'],
+            description='Use the time of /clock. Empty: as in the files or SetParameter.'),
         DeclareLaunchArgument(
             'log_level', default_value='info', choices=LOG_LEVELS,
             description='Lowest severity that the nodes log.'),
+        DeclareLaunchArgument(
+            'required', default_value='false', choices=['true', 'false'],
+            description='Shut the launch down when a node exits, with an error if it fails.'),
+        DeclareLaunchArgument(
+            'respawn', default_value='false', choices=['true', 'false'],
+            description='Restart a node 2 s after it exits.'),
         OpaqueFunction(function=start_nodes),
     ])
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:
-    """Return one node per camera; raise SettingError if the list of cameras is invalid."""
+    """Return one node per camera; raise SettingError if an argument or the list is invalid."""
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
     return [Node(**node_keywords(
+        pushed_namespace=context.launch_configurations.get('ros_namespace', ''),
         namespace=camera_namespace(value('namespace'), camera.name), name='udp_infer',
         params_file=value('params_file'),
-        overrides={**camera.parameters, 'use_sim_time': value('use_sim_time') == 'true'},
-        image_topic=camera.topic, log_level=value('log_level')))
+        overrides={
+            **camera.parameters, **overrides_of({'use_sim_time': value('use_sim_time')})},
+        image_topic=camera.topic, log_level=value('log_level'),
+        required=value('required') == 'true', respawn=value('respawn') == 'true'))
         for camera in read_cameras(value('cameras_file'))]

@@ -56,7 +56,7 @@ def test_the_marker_and_the_manifest_are_installed(prefix):
     assert (prefix / 'share' / NAME / 'package.xml').is_file()
 
 
-@pytest.mark.parametrize('folder', ['config', 'launch'])
+@pytest.mark.parametrize('folder', ['config', 'launch', 'examples/launch'])
 def test_every_file_of_a_folder_is_installed(prefix, folder):
     expected = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
     installed = prefix / 'share' / NAME / folder

@@ -27,7 +27,8 @@ KEYS = {
 """The rosdep keys of modules; a ROS package is its own key."""
 OPTIONAL = {'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'mypy', 'onnx', 'reuse', 'rich'}
 """Modules without which a feature is unavailable, or a test is skipped."""
-SOURCES = ('LICENSE', 'config', 'launch', 'package.xml', 'resource', 'setup.cfg', 'setup.py', NAME)
+SOURCES = ('LICENSE', 'config', 'examples', 'launch', 'package.xml', 'resource', 'setup.cfg',
+           'setup.py', NAME)
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(120)]
 
@@ -127,6 +128,11 @@ def test_no_test_module_needs_an_optional_package_to_be_collected():
         assert not {name.partition('.')[0] for name in names} & OPTIONAL, path
 
 
+def test_no_test_module_imports_launch_which_changes_the_loggers_of_its_process():
+    for path in (ROOT / 'test').rglob('*.py'):
+        assert not {'launch', 'launch_ros'} & modules_imported_by([path]), path
+
+
 def test_package_xml_names_the_pytest_plugin_that_pyproject_configures():
     assert 'timeout = ' in (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
     assert 'python3-pytest-timeout' in (ROOT / 'package.xml').read_text(encoding='utf-8')
@@ -145,12 +151,16 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel):
     assert files <= set(wheel.namelist())
 
 
-@pytest.mark.parametrize('folder', ['config', 'launch'])
+@pytest.mark.parametrize('folder', ['config', 'launch', 'examples/launch'])
 def test_every_file_of_a_folder_is_in_the_share_folder(wheel, folder):
     files = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
-    installed = [Path(name) for name in wheel.namelist()]
-    assert files == {path.name for path in installed
-                     if path.parts[-4:-1] == ('share', NAME, folder)}
+    share = f'share/{NAME}/{folder}'
+    assert files == {Path(name).name for name in wheel.namelist()
+                     if Path(name).parent.as_posix().endswith(share)}
+
+
+def test_a_wheel_has_no_script_beside_those_of_its_entry_points(wheel):
+    assert not [name for name in wheel.namelist() if '/bin/' in name or '/scripts/' in name]
 
 
 def test_the_manifest_is_in_the_share_folder(wheel):

@@ -67,3 +67,8 @@ def test_an_error_names_the_place(read, text, fault):
 def test_an_error_names_a_file_that_does_not_exist(tmp_path):
     with pytest.raises(SettingError, match='cameras_file = .*none.yaml.: cannot be read'):
         read_cameras(tmp_path / 'none.yaml')
+
+
+def test_an_empty_path_is_an_error_that_names_the_example():
+    with pytest.raises(SettingError, match="cameras_file = '': .*; copy .*udp_infer_multi.yaml"):
+        read_cameras('')

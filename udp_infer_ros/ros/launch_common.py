@@ -1,71 +1,133 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Functions of the launch files. They do not import launch, so tests can run without it."""
+"""Functions of the launch files. Most do not import launch, so tests can run without it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+import os.path
 from typing import Any
 
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.settings import Value
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+RESPAWN_DELAY_S = 2.0
+ARGUMENTS = {
+    'source': 'source.uri', 'loop': 'source.loop', 'realtime': 'source.realtime',
+    'model': 'model.id', 'udp_targets': 'udp.targets', 'autostart': 'autostart',
+    'use_sim_time': 'use_sim_time'}
+"""The parameter that a launch argument sets."""
+SWITCHES = ('loop', 'realtime', 'autostart', 'use_sim_time')
 
 
 def node_keywords(
-    *, namespace: str, name: str, params_file: str, overrides: Mapping[str, Value],
-    image_topic: str, log_level: str,
+    *, pushed_namespace: str, namespace: str, name: str, params_file: str,
+    overrides: Mapping[str, Value], image_topic: str, log_level: str, required: bool,
+    respawn: bool,
 ) -> dict[str, Any]:
     """
     Return the keyword arguments of `launch_ros.actions.Node` for one udp_infer node.
 
+    :param pushed_namespace: the namespace of PushRosNamespace; it applies if `namespace` is
+        relative.
+    :param params_file: a YAML file with parameters; empty for none.
     :param overrides: parameters that override those in the file.
     :param image_topic: the topic to which image_raw is remapped; empty for no remapping.
-    :raises SettingError: if `params_file` does not exist.
+    :param required: shut the launch down when the node exits.
+    :param respawn: restart the node when it exits.
+    :raises SettingError: if `params_file` does not exist, or arguments exclude each other.
     """
-    if not Path(params_file).is_file():
-        raise SettingError('params_file', params_file, 'must be the path of a YAML file')
-    parts = [part.strip('/').replace('/', '.') for part in (namespace, name)]
+    if image_topic and overrides.get('source.uri'):
+        raise SettingError(
+            'image', image_topic, 'must be empty if source is set',
+            'remove image, or remove source to subscribe to the topic')
+    if required and respawn:
+        raise SettingError('respawn', True, 'excludes required', 'set only one of them')
+    parameters: list[Any] = []
+    if params_file:
+        parameters.append(checked_file('params_file', params_file))
+    if overrides:
+        parameters.append({
+            # launch_ros rejects an empty list; settings.py reads [''] as one.
+            key: (list(value) or ['']) if isinstance(value, tuple) else value
+            for key, value in overrides.items()})
     # Only the logger of this node: at level debug, the middleware logs many times as much.
-    logger = '.'.join(part for part in parts if part)
-    return {
+    logger = logger_name(pushed_namespace, namespace, name)
+    keywords: dict[str, Any] = {
         'package': 'udp_infer_ros',
         'executable': 'udp_infer',
         'namespace': namespace,
         'name': name,
         'output': 'screen',
         'emulate_tty': True,
-        'parameters': [params_file, {
-            # launch_ros rejects an empty list; settings.py reads [''] as one.
-            key: (list(value) or ['']) if isinstance(value, tuple) else value
-            for key, value in overrides.items()}],
+        'parameters': parameters,
         'remappings': [('image_raw', image_topic)] if image_topic else [],
         'arguments': ['--ros-args', '--log-level', f'{logger}:={log_level}'],
+        'respawn': respawn,
+        'respawn_delay': RESPAWN_DELAY_S,
     }
+    if required:
+        keywords['on_exit'] = end_launch
+    return keywords
+
+
+def end_launch(event: Any, _context: Any) -> Any:
+    """
+    Return the action that shuts a launch down after its required node exited.
+
+    :param event: the `ProcessExited` event.
+    :raises RuntimeError: if the node failed. launch then shuts down with exit code 1; the action
+        alone would end it with 0.
+    """
+    from launch.actions import Shutdown
+    text = f'required {event.process_name} exited with code {event.returncode}'
+    if event.returncode:
+        raise RuntimeError(text)
+    return Shutdown(reason=text)
+
+
+def checked_file(argument: str, path: str) -> str:
+    """
+    Return the path of a file, with ~ expanded.
+
+    :raises SettingError: if it does not exist.
+    """
+    expanded = os.path.expanduser(path)
+    if not os.path.isfile(expanded):
+        raise SettingError(argument, path, 'must be the path of a YAML file')
+    return expanded
+
+
+def logger_name(pushed_namespace: str, namespace: str, name: str) -> str:
+    """Return the name of the logger of a node, e.g. `robot.front.udp_infer`."""
+    spaces = [namespace] if namespace.startswith('/') else [pushed_namespace, namespace]
+    parts = (part.strip('/').replace('/', '.') for part in (*spaces, name))
+    return '.'.join(part for part in parts if part)
 
 
 def overrides_of(arguments: Mapping[str, str]) -> dict[str, Value]:
     """
-    Return the parameters that the launch arguments set. Empty arguments set none.
+    Return the parameters that launch arguments set. Empty arguments set none.
 
-    :param arguments: values of source, model, udp_targets, autostart and use_sim_time.
+    :param arguments: values by the keys of `ARGUMENTS`.
     """
     overrides: dict[str, Value] = {}
-    for argument, parameter in (('source', 'source.uri'), ('model', 'model.id')):
-        if arguments[argument]:
-            overrides[parameter] = arguments[argument]
-    if arguments['udp_targets']:
-        overrides['udp.targets'] = tuple(
-            target.strip() for target in arguments['udp_targets'].split(','))
-    for switch in ('autostart', 'use_sim_time'):
-        if arguments[switch]:
-            overrides[switch] = arguments[switch] == 'true'
+    for name, text in arguments.items():
+        if name in SWITCHES and text:
+            overrides[ARGUMENTS[name]] = text == 'true'
+        elif name == 'udp_targets' and text:
+            overrides[ARGUMENTS[name]] = tuple(target.strip() for target in text.split(','))
+        elif text:
+            overrides[ARGUMENTS[name]] = text
     return overrides
 
 
 def camera_namespace(outer: str, camera: str) -> str:
-    """Return the namespace of the node of one camera."""
-    return f'{outer.strip("/")}/{camera}'.lstrip('/')
+    """
+    Return the namespace of the node of one camera.
+
+    It is absolute if `outer` is; otherwise PushRosNamespace applies to it.
+    """
+    return f'{outer.rstrip("/")}/{camera}' if outer else camera

@@ -35,8 +35,13 @@ def read_cameras(path: str | Path) -> tuple[Camera, ...]:
 
     :param path: a YAML file with a list `cameras`. Each entry has a name, either a topic or a
         uri, and optionally parameters of the node, dotted or nested.
-    :raises SettingError: if the file cannot be read, or an entry or a parameter is invalid.
+    :raises SettingError: if the path is empty, the file cannot be read, or an entry or a
+        parameter is invalid.
     """
+    if not path:
+        raise SettingError(
+            'cameras_file', path, 'must be the path of a YAML file with a list of cameras',
+            'copy share/udp_infer_ros/config/udp_infer_multi.yaml and edit it')
     try:
         content = yaml.safe_load(Path(path).expanduser().read_text(encoding='utf-8'))
     # ValueError: an invalid date, or not UTF-8. RuntimeError: no such user, or too many levels.
