@@ -24,6 +24,8 @@ class ModelInfo:
     """Class names by class index; empty if the number of classes is unknown."""
     input_width: int
     input_height: int
+    input_reason: str
+    """Whether the size is fixed in the file, or where it comes from."""
     input_dtype: str
     preprocessing: str
     """Channel order, value range and resizing, as text."""

@@ -32,7 +32,7 @@ node is unconfigured. start: at the start of the process.
 Transport = Literal['auto', 'raw', 'compressed']
 Policy = Literal['auto', 'latest', 'every']
 FamilyName = Literal[
-    'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'end2end',
+    'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'nanodet_split', 'end2end',
     'yolov7_end2end', 'deepstream', 'rtdetr', 'ultralytics_rtdetr', 'ultralytics_rtdetr_scores',
     'rfdetr', 'hf_rtdetr', 'detr', 'paddle', 'batched_nms', 'mmdeploy', 'torchvision',
     'tensorflow']
@@ -241,10 +241,11 @@ class ModelSettings:
     """The model, its preprocessing, and the device that runs it."""
 
     id: str = param('nanodet_g_416', (  # noqa: A003
-        'Bundled model (nanodet_g_416), path of an ONNX file, '
-        'package://<package>/<path in its share folder>, or an http(s) URL with model.sha256.'))
+        'Name of a model (udp_infer --list-models lists them), path of an ONNX file, '
+        'package://<package>/<path in its share folder>, or an http(s) URL with model.sha256. '
+        'Models other than nanodet_g_416 are downloaded once and cached.'))
     sha256: str = param('', (
-        'Checksum of the model file. Required for a URL, which is downloaded once and cached.'))
+        'Checksum of the model file. Required for a URL.'))
     labels: tuple[str, ...] = param((), (
         'Class names in the order of the class index, or the path of one text, YAML or JSON file '
         'with them. Empty: the names in the model file.'))

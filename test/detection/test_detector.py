@@ -167,8 +167,8 @@ def refusal(path, **settings):
 
 def test_a_missing_file_is_refused(tmp_path):
     text = refusal(tmp_path / 'none.onnx')
-    assert "none.onnx': must be a bundled model or the path of an ONNX file; " in text
-    assert 'bundled models: nanodet_g_416' in text
+    assert "none.onnx': must be the name of a model or the path of an ONNX file; " in text
+    assert 'the names are nanodet_g_416, ' in text
 
 
 @pytest.mark.parametrize('content', [b'', b'not a model', b'\x08\x08' * 1000])

@@ -17,6 +17,7 @@ import pytest
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.detection.families import FAMILIES, ORDER
 from udp_infer_ros.detection.letterbox import Letterbox
+from udp_infer_ros.detection.types import InputSize
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import DetectSettings, ModelSettings, PARAMETERS
 
@@ -164,6 +165,40 @@ def nanodet(objects):
     return [table]
 
 
+def nanodet_split(objects, strides=STRIDES, grouped=False):
+    """
+    Encode with the center of the cell that is nearest to each object.
+
+    :param grouped: write the scores of all strides first, as PyTorch does.
+    """
+    outputs = []
+    for stride in strides:
+        grid = cells((stride,))
+        scores = np.full((1, len(grid), CLASSES), 0.01)
+        logits = np.zeros((1, len(grid), 32))
+        points = (grid[:, :2] + 0.5) * stride
+        for box, score, label in zip(objects.xyxy, objects.scores, objects.class_ids):
+            if stride != strides[0]:
+                break  # The finest stride has all of them.
+            found = np.abs(points - (box[:2] + box[2:]) / 2).sum(axis=1).argmin()
+            while scores[0, found].max() > 0.02:
+                found += 1  # The distances are long enough for the next cell.
+            scores[0, found, label] = score
+            sides = np.concatenate((points[found] - box[:2], box[2:] - points[found])) / stride
+            logits[0, found] = np.concatenate([distribution(side) for side in sides])
+        outputs += [scores, logits]
+    return outputs[::2] + outputs[1::2] if grouped else outputs
+
+
+def distribution(mean):
+    """Return the logits (8,) of a distribution with this mean, between two bins."""
+    low = int(np.clip(np.floor(mean), 0, 6))
+    logits = np.full(8, -50.0)
+    logits[low] = np.log(max(low + 1 - mean, 1e-20))
+    logits[low + 1] = np.log(max(mean - low, 1e-20))
+    return logits
+
+
 def end2end(objects):
     table = np.zeros((1, MANY + 10, 6))
     table[0, :len(objects)] = np.column_stack((objects.xyxy, objects.scores, objects.class_ids))
@@ -302,6 +337,9 @@ EXPORTS = {
     'yolox': Export(yolox, outputs=('output',)),
     'yolox_decoded': Export(yolox_decoded, outputs=('output',)),
     'nanodet': Export(nanodet, outputs=('output',), input_name='data'),
+    'nanodet_split': Export(
+        nanodet_split, ('cls8', 'dis8', 'cls16', 'dis16', 'cls32', 'dis32'), 'i', metadata={},
+        labels=LABELS),
     'end2end': Export(end2end),
     'yolov7_end2end': Export(yolov7_end2end, outputs=('output',)),
     'deepstream': Export(deepstream, ('output',), 'input', metadata={}, labels=LABELS),
@@ -640,6 +678,111 @@ def test_nanodet_before_plus_is_not_mistaken_for_yolox(tmp_path):
     path = write_model(
         tmp_path / 'm.onnx', logits, input_shape=(1, 3, HEIGHT, WIDTH), output_names=['output'],
         input_name='data')
+    with pytest.raises(ModelError, match='has outputs of an unknown layout'):
+        Detector.load(ModelSettings(id=str(path)))
+
+
+def step_by_step(outputs, classes, min_score):
+    """Decode the outputs of NanoDet cell by cell, as `GFLHead.get_bboxes_single` does."""
+    found = []
+    for stride in STRIDES:
+        rows, columns = -(-HEIGHT // stride), -(-WIDTH // stride)
+        [scores] = [table for table in outputs if table.shape == (1, rows * columns, classes)]
+        [logits] = [table for table in outputs if table.shape == (1, rows * columns, 32)]
+        for row in range(rows):
+            for column in range(columns):
+                i = row * columns + column
+                if scores[0, i].max() < min_score:
+                    continue
+                distances = []
+                for side in logits[0, i].reshape(4, 8):
+                    weights = np.exp(side) / np.exp(side).sum()
+                    distances.append(sum(bin_ * weight for bin_, weight in enumerate(weights)))
+                left, top, right, bottom = np.array(distances) * stride
+                x, y = (column + 0.5) * stride, (row + 0.5) * stride
+                found.append((
+                    x - left, y - top, x + right, y + bottom, scores[0, i].max(),
+                    scores[0, i].argmax()))
+    return np.array(found)
+
+
+@pytest.mark.parametrize('classes', [1, 2, 31, 80])
+@pytest.mark.parametrize('order', [(0, 1, 2, 3, 4, 5), (0, 2, 4, 1, 3, 5), (5, 0, 3, 2, 1, 4)])
+def test_nanodet_split_decodes_the_same_boxes_as_the_definition(classes, order):
+    random = np.random.default_rng(classes)
+    outputs = []
+    for stride in STRIDES:
+        count = len(cells((stride,)))
+        outputs += [random.uniform(0, 1, (1, count, classes)),
+                    random.normal(0, 3, (1, count, 32))]
+    outputs = [outputs[i] for i in order]
+    known = step_by_step(outputs, classes, 0.4)
+    found = FAMILIES['nanodet_split'].decode(
+        {str(i): table for i, table in enumerate(outputs)}, 0.4,
+        InputSize(width=WIDTH, height=HEIGHT))
+    np.testing.assert_allclose(found.xyxy, known[:, :4], atol=1e-3)
+    np.testing.assert_allclose(found.scores, known[:, 4], atol=1e-6)
+    assert found.class_ids.tolist() == known[:, 5].astype(int).tolist()
+
+
+@pytest.mark.parametrize('labels', [(), LABELS])
+def test_nanodet_split_is_recognized_in_every_order_of_the_outputs(tmp_path, labels):
+    objects = scene(12)
+    names = ('cls8', 'cls16', 'cls32', 'dis8', 'dis16', 'dis32')
+    path = write_model(
+        tmp_path / 'm.onnx', *nanodet_split(objects, grouped=True), output_names=names,
+        input_shape=(1, 3, HEIGHT, WIDTH))
+    detector = Detector.load(ModelSettings(id=str(path), labels=labels))
+    assert detector.info.family == 'nanodet_split'
+    assert len(detect(detector, WIDTH, HEIGHT)) == len(objects)
+
+
+def lose_distances(outputs):
+    return outputs[:5]
+
+
+def use_four_strides(outputs):
+    return nanodet_split(scene(12), strides=(8, 16, 32, 64))
+
+
+def use_score_logits(outputs):
+    return [table if table.shape[2] == 32 else table - 5 for table in outputs]
+
+
+def use_longer_distances(outputs):
+    return [table if table.shape[2] != 32 else np.zeros((*table.shape[:2], 44))
+            for table in outputs]
+
+
+def repeat_a_stride(outputs):
+    return [*outputs[:4], *outputs[2:4]]
+
+
+def use_32_classes(outputs):
+    return [table if table.shape[2] == 32 else np.zeros((*table.shape[:2], 32))
+            for table in outputs]
+
+
+def use_other_classes_in_one_stride(outputs):
+    return [outputs[0][:, :, :2], *outputs[1:]]
+
+
+@pytest.mark.parametrize('labels', [(), LABELS])
+@pytest.mark.parametrize('change', [
+    lose_distances, use_four_strides, use_score_logits, use_longer_distances, repeat_a_stride,
+    use_32_classes, use_other_classes_in_one_stride])
+def test_outputs_similar_to_nanodet_split_are_refused(tmp_path, change, labels):
+    path = write_model(
+        tmp_path / 'm.onnx', *change(nanodet_split(scene(12))),
+        input_shape=(1, 3, HEIGHT, WIDTH))
+    with pytest.raises(ModelError, match='has outputs of an unknown layout'):
+        Detector.load(ModelSettings(id=str(path), labels=labels))
+
+
+def test_nanodet_split_of_another_number_of_classes_is_refused(tmp_path):
+    path = write_model(
+        tmp_path / 'm.onnx', *nanodet_split(scene(12)), input_shape=(1, 3, HEIGHT, WIDTH),
+        metadata={'names': "['a', 'b']"})
     with pytest.raises(ModelError, match='has outputs of an unknown layout'):
         Detector.load(ModelSettings(id=str(path)))
 

@@ -8,14 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import logging
 import os
 from pathlib import Path
+import re
 import shutil
 import subprocess
 import sys
 import threading
 
-from helpers import write_model
+from helpers import wait_until, write_model, yolo_table
 import numpy as np
 import pytest
+from udp_infer_ros.detection.catalog import CATALOG, CatalogModel, COCO
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.detection.model_store import bundled_models, cache_folder, locate
 from udp_infer_ros.errors import ModelError
@@ -26,11 +28,19 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 pytestmark = pytest.mark.timeout(60)
 
 
+OTHER_CONTENT = b'another' * 50_000
+LAST_MODIFIED = 'Thu, 01 Jan 2026 00:00:00 GMT'
+
+
 class Handler(BaseHTTPRequestHandler):
-    """Serves the model, a part of it, or an error."""
+    """Serves the model, a part of it, or an error; `/r/` with ranges, as a cloud storage does."""
 
     def do_GET(self):
         self.server.requests += 1
+        self.server.ranges.append(self.headers.get('Range'))
+        if self.path.startswith('/r/'):
+            self.send_range()
+            return
         path = self.path.partition('?')[0]
         if path == '/missing.onnx':
             self.send_error(404)
@@ -49,6 +59,31 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(CONTENT[:1000] if path == '/cut.onnx' else CONTENT)
 
+    def send_range(self):
+        """Send what is requested; close the connection after `server.limit` bytes."""
+        content, version = self.server.content, self.server.version
+        begin, total = 0, len(content)
+        if (self.headers.get('Range') and self.server.has_ranges
+                and self.headers.get('If-Range') == version[1]):
+            begin = int(self.headers['Range'].removeprefix('bytes=').rstrip('-'))
+            if begin >= total:
+                self.send_response(416)
+                self.send_header('Content-Range', f'bytes */{total}')
+                self.end_headers()
+                return
+            self.send_response(206)
+            first = begin + self.server.shift
+            self.send_header('Content-Range', f'bytes {first}-{total - 1}/{total}')
+        else:
+            self.send_response(200)
+        if version[1]:
+            self.send_header(*version)
+        self.send_header('Content-Length', str(total - begin))
+        self.end_headers()
+        self.wfile.write(content[begin:][:self.server.limit])
+        self.server.sent.set()
+        self.server.hold.wait(20.0)
+
     def log_message(self, *arguments):
         pass
 
@@ -56,7 +91,11 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     served = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    served.requests = 0
+    served.requests, served.ranges = 0, []
+    served.content, served.version, served.has_ranges = CONTENT, ('ETag', '"v1"'), True
+    served.limit, served.shift = len(CONTENT), 0
+    served.sent, served.hold = threading.Event(), threading.Event()
+    served.hold.set()
     served.url = f'http://127.0.0.1:{served.server_port}'
     thread = threading.Thread(target=served.serve_forever, args=(0.02,))
     thread.start()
@@ -334,3 +373,177 @@ def test_a_cache_that_cannot_be_written_is_an_error(server, tmp_path, monkeypatc
     (tmp_path / 'file').touch()
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
     assert 'cannot be stored in' in refusal(f'{server.url}/m.onnx', SHA256)
+
+
+def interrupt(server, *, limit=100_000):
+    """Break off three attempts, after which a part is left."""
+    server.limit = limit
+    refusal(f'{server.url}/r/m.onnx', SHA256)
+    server.limit = len(CONTENT)
+    server.ranges.clear()
+
+
+def test_an_interrupted_download_is_continued_in_the_next_attempt(server):
+    server.limit = 150_000
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.ranges == [None, 'bytes=150000-', 'bytes=300000-']
+
+
+@pytest.mark.parametrize('version', [('ETag', '"v1"'), ('Last-Modified', LAST_MODIFIED)])
+def test_an_interrupted_download_is_continued_at_the_next_start(server, cache, version):
+    server.version = version
+    interrupt(server)
+    assert [path.name for path in sorted(files_in(cache))] == [
+        'm.onnx.part', 'm.onnx.part.version']
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.ranges == ['bytes=300000-']
+    assert [path.name for path in files_in(cache)] == ['m.onnx']
+
+
+@pytest.mark.parametrize('version', [('ETag', ''), ('ETag', 'W/"v1"'), ('ETag', '"\xe9"')])
+def test_a_file_without_a_strong_version_is_downloaded_from_its_beginning(server, cache, version):
+    server.version = version
+    interrupt(server)
+    assert files_in(cache) == []
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.ranges == [None]
+
+
+def test_a_server_without_ranges_sends_the_file_from_its_beginning(server):
+    server.has_ranges = False
+    interrupt(server)
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.requests == 4
+
+
+def test_the_parts_of_two_versions_are_not_joined(server, cache):
+    server.content, server.version = OTHER_CONTENT, ('ETag', '"v0"')
+    interrupt(server)
+    server.content, server.version = CONTENT, ('ETag', '"v1"')
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.ranges == ['bytes=300000-'], 'one request: it is answered with the whole file'
+
+
+def test_a_damaged_part_is_replaced(server, cache, caplog):
+    interrupt(server)
+    [part] = cache.rglob('*.part')
+    part.write_bytes(b'rot' * 100_000)
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.ranges == ['bytes=300000-', None]
+    assert 'the checksum of the continued download is wrong' in caplog.text
+
+
+@pytest.mark.parametrize('size', [len(CONTENT), len(CONTENT) + 5])
+def test_a_part_as_long_as_the_file_is_replaced(server, cache, size):
+    interrupt(server)
+    [part] = cache.rglob('*.part')
+    part.write_bytes(b'x' * size)
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.ranges == [f'bytes={size}-', None]
+
+
+def test_another_range_than_the_requested_one_is_not_appended(server, cache):
+    interrupt(server)
+    server.shift = -7
+    assert locate(f'{server.url}/r/m.onnx', SHA256).read_bytes() == CONTENT
+    assert server.ranges == ['bytes=300000-', None]
+
+
+def test_a_wrong_checksum_after_a_continued_download_is_an_error_at_last(server, cache):
+    interrupt(server)
+    [part] = cache.rglob('*.part')
+    server.content = OTHER_CONTENT
+    assert 'is not the checksum of' in refusal(f'{server.url}/r/m.onnx', SHA256)
+    assert server.ranges == ['bytes=300000-', None]
+    assert files_in(cache) == []
+
+
+def test_progress_is_logged_where_there_is_no_terminal(server, caplog):
+    caplog.set_level(logging.INFO)
+    server.limit = 190_000
+    locate(f'{server.url}/r/m.onnx', SHA256)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == f'downloading {server.url}/r/m.onnx'
+    assert lines[-1] == 'm.onnx: 0.3 of 0.3 MB'
+    assert f'downloading {server.url}/r/m.onnx, the rest of it' in lines
+    assert 4 <= len(lines) <= 14
+
+
+def test_a_second_process_waits_and_says_so(server, cache, caplog):
+    caplog.set_level(logging.INFO)
+    server.hold.clear()
+    server.limit = 1000
+    url = f'{server.url}/r/m.onnx'
+    paths = []
+    first, second = (
+        threading.Thread(target=lambda: paths.append(locate(url, SHA256))) for _ in range(2))
+    first.start()
+    assert server.sent.wait(10.0)
+    second.start()
+    wait_until(lambda: f'waiting for another process that downloads to {cache}' in caplog.text)
+    server.limit = len(CONTENT)
+    server.hold.set()
+    first.join()
+    second.join()
+    assert paths[0] == paths[1] and server.requests == 2
+
+
+@pytest.fixture
+def catalog(server):
+    """Return a catalog with a model on the server, as the catalog of the package."""
+    return {'small_64': CatalogModel(
+        name='small_64', url=f'{server.url}/r/some_name.onnx', sha256=SHA256, megabytes=0.4,
+        ap=1.5, input_px=64, source='us', family='nanodet', labels=('a', 'b'))}
+
+
+def test_a_model_of_the_catalog_is_downloaded_once_by_its_name(server, cache, catalog):
+    path = locate('small_64', catalog=catalog)
+    assert path == cache / SHA256[:16] / 'small_64.onnx' and path.read_bytes() == CONTENT
+    server.shutdown()
+    assert locate('small_64', SHA256, catalog) == path
+    assert server.requests == 1
+
+
+def test_another_checksum_for_a_model_of_the_catalog_is_an_error(catalog):
+    assert f'is not the checksum of small_64, which is {SHA256}' in refusal(
+        'small_64', '0' * 64, catalog)
+
+
+@pytest.mark.parametrize('name, near', [
+    ('yolox_s', 'did you mean yolox_s_640? the names are '), ('yolo11', 'of an ONNX file; the names '),
+    ('nanodet-plus-m', 'did you mean nanodet_plus_m_416? '),
+])
+def test_an_unknown_name_is_an_error_with_the_names(name, near):
+    text = refusal(name)
+    assert near in text and all(model in text for model in CATALOG)
+
+
+def test_the_catalog_has_what_a_user_chooses_by_and_what_pins_a_file():
+    assert set(bundled_models()) <= set(CATALOG)
+    for name, model in CATALOG.items():
+        assert name == model.name and name.endswith(f'_{model.input_px}')
+        assert 0 < model.ap < 60 and 0 < model.megabytes < 100
+        assert model.license and model.source
+        if name not in bundled_models():
+            assert model.url.startswith('https://') and len(set(COCO)) == len(model.labels) == 80
+            assert re.fullmatch('[0-9a-f]{64}', model.sha256)
+    assert list(CATALOG) == sorted(CATALOG, key=lambda name: CATALOG[name].ap)
+
+
+@pytest.mark.parametrize('settings, family, reason, labels', [
+    ({}, 'yolo', 'as in the catalog', ('a', 'b')),
+    ({'family': 'yolo'}, 'yolo', 'set by model.family', ('a', 'b')),
+    ({'labels': ('c', 'd')}, 'yolo', 'as in the catalog', ('c', 'd')),
+])
+def test_a_model_of_the_catalog_has_its_family_and_classes_unless_they_are_set(
+        server, tmp_path, settings, family, reason, labels):
+    server.content = write_model(tmp_path / 'm.onnx', yolo_table([], 2)).read_bytes()
+    model = CatalogModel(
+        name='tiny_64', url=f'{server.url}/r/m.onnx', megabytes=0.1, ap=1.0, input_px=64,
+        sha256=hashlib.sha256(server.content).hexdigest(), source='us', family='yolo',
+        labels=('a', 'b'))
+    server.limit = len(server.content)
+    info = Detector.load(
+        ModelSettings(id='tiny_64', **settings), catalog={'tiny_64': model}).info
+    assert (info.name, info.family, info.family_reason) == ('tiny_64', family, reason)
+    assert info.labels == labels

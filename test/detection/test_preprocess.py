@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from udp_infer_ros.detection.letterbox import Letterbox
 from udp_infer_ros.detection.model_file import ImageInput
-from udp_infer_ros.detection.preprocess import PAD, Preprocessor
+from udp_infer_ros.detection.preprocess import Preprocessor
 from udp_infer_ros.detection.types import (
     IMAGENET_MEAN, IMAGENET_STD, InputSize, Preprocessing)
 
@@ -25,7 +25,7 @@ def reference(image, to, how):
     box = Letterbox.fit(
         (image.shape[1], image.shape[0]), (to.size.width, to.size.height),
         keep_aspect=how.resize != 'stretch', center=how.resize == 'letterbox')
-    canvas = np.full((to.size.height, to.size.width, 3), PAD, dtype=np.uint8)
+    canvas = np.full((to.size.height, to.size.width, 3), how.pad, dtype=np.uint8)
     canvas[box.top:box.top + box.height, box.left:box.left + box.width] = cv2.resize(
         image, (box.width, box.height))
     if how.color == 'rgb':
@@ -38,7 +38,7 @@ def reference(image, to, how):
 
 
 @pytest.mark.parametrize('resize', ['letterbox', 'letterbox_top_left', 'stretch'])
-@pytest.mark.parametrize('color', ['rgb', 'bgr'])
+@pytest.mark.parametrize('color, pad', [('rgb', 114), ('bgr', 0)])
 @pytest.mark.parametrize('dtype, channels_last, batched, mean, std', [
     (np.float32, False, True, (0, 0, 0), (255, 255, 255)),
     (np.float32, False, True, IMAGENET_MEAN, IMAGENET_STD),
@@ -48,9 +48,9 @@ def reference(image, to, how):
     (np.float32, False, False, (0, 0, 0), (1, 1, 1)),
 ])
 def test_the_tensor_equals_the_one_built_step_by_step(
-        resize, color, dtype, channels_last, batched, mean, std):
+        resize, color, pad, dtype, channels_last, batched, mean, std):
     to = target(96, 64, dtype, channels_last, batched)
-    how = Preprocessing(resize=resize, color=color, mean=mean, std=std)
+    how = Preprocessing(resize=resize, color=color, mean=mean, std=std, pad=pad)
     preprocess = Preprocessor(to, how)
     random = np.random.default_rng(1)
     for height, width in ((50, 81), (64, 96), (17, 300), (50, 81)):

@@ -11,7 +11,7 @@ import threading
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
-from helpers import write_clip, write_model, yolo_table
+from helpers import wait_until, write_clip, write_model, yolo_table
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
@@ -165,6 +165,20 @@ def test_topics_services_and_diagnostics_are_served_while_a_model_loads(make_ben
         server.gate.set()
         bench.wait_until(task.done)
         assert task.result()
+
+
+def test_a_node_can_be_destroyed_while_a_model_is_downloaded(make_bench, model):
+    content = open(model, 'rb').read()
+    with serving(send_file_content(content)) as server:
+        bench = make_bench(
+            start=False, model__id=f'{server.url}/m.onnx',
+            model__sha256=hashlib.sha256(content).hexdigest())
+        begin_bring_up(bench)
+        assert server.requested.wait(10.0)
+        bench.close()
+        assert not server.gate.is_set() and threads('udp_infer background')
+        server.gate.set()
+        wait_until(lambda: not threads('udp_infer background'))
 
 
 def send_file_content(content):

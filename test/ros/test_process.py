@@ -64,7 +64,7 @@ def end(process):
 @pytest.mark.parametrize('parameter, text', [
     ('detect.confidence:=7',
      'detect.confidence = 7: must be a number from 0 to 1; the default is 0.4'),
-    ('model.id:=/no/such.onnx', "model.id = '/no/such.onnx': must be a bundled model or the path"),
+    ('model.id:=/no/such.onnx', "model.id = '/no/such.onnx': must be the name of a model or the"),
     ('model.labels:=[a, b]', "model.labels = ['a', 'b']: has 2 classes, but the network has 80"),
     ('source.uri:=/no/such.mp4', "source.uri = '/no/such.mp4': no such file or device"),
     ('source.uri:=63', "source.uri = '/dev/video63': the device does not open"),

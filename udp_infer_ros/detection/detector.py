@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from udp_infer_ros.detection.backend import Backend
+from udp_infer_ros.detection.catalog import Catalog, CATALOG
 from udp_infer_ros.detection.families import recognize
 from udp_infer_ros.detection.families.base import Family, ProbeResult
 from udp_infer_ros.detection.labels import configured_labels, label_classes
@@ -68,22 +69,31 @@ class Detector:
         self._postprocess = postprocess
 
     @classmethod
-    def load(cls, settings: ModelSettings, backend: Backend | None = None) -> Detector:
+    def load(
+        cls, settings: ModelSettings, backend: Backend | None = None, *,
+        catalog: Catalog = CATALOG,
+    ) -> Detector:
         """
         Load a model, recognize its family, and run it, so that the first frame is not slow.
 
         :param backend: runs the network; by default, ONNX Runtime in this process.
+        :param catalog: the models with names.
         :raises ModelError: if the file is missing, damaged or not a supported detector, or the
             device is not available.
         """
-        backend = LocalBackend.load(settings) if backend is None else backend
+        if backend is None:
+            backend = LocalBackend.load(settings, catalog)
         file = ModelFile(
             name=redacted(settings.id), inputs=backend.inputs, metadata=backend.metadata)
         file.require_detector()
         image = file.image_input()
         network = Network(
             backend=backend, image_name=image.name, size_feeds=file.size_inputs(image.size))
-        family, family_reason, labels = _identify(network, file, image, settings)
+        model = catalog.get(settings.id)
+        family, family_reason, labels = _identify(
+            network, file, image, model.complete(settings) if model else settings)
+        if model and model.family != 'auto' and settings.family == 'auto':
+            family_reason = 'as in the catalog'
         preprocessing = _override(family.preprocessing, settings)
         preprocess = Preprocessor(image, preprocessing)
         postprocess = Postprocessor(family=family, labels=labels, size=image.size)
@@ -91,7 +101,7 @@ class Detector:
         info = ModelInfo(
             name=backend.info.name, path=backend.info.location, family=family.name,
             family_reason=family_reason, labels=labels, input_width=image.size.width,
-            input_height=image.size.height, input_dtype=str(image.dtype),
+            input_height=image.size.height, input_reason=image.size_reason, input_dtype=str(image.dtype),
             preprocessing=str(preprocessing), provider=backend.info.provider,
             provider_reason=backend.info.provider_reason, threads=backend.info.threads,
             warm_up_ms=warm_up_ms)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from numpy.typing import NDArray
 import onnxruntime as ort
 from udp_infer_ros.detection.backend import BackendInfo
+from udp_infer_ros.detection.catalog import Catalog, CATALOG
 from udp_infer_ros.detection.model_store import locate
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.detection.types import Outputs, TensorInfo
@@ -58,13 +59,14 @@ class LocalBackend:
         self._run = session.run
 
     @classmethod
-    def load(cls, settings: ModelSettings) -> LocalBackend:
+    def load(cls, settings: ModelSettings, catalog: Catalog = CATALOG) -> LocalBackend:
         """
         Find the model file and load it on `model.device`.
 
+        :param catalog: the models with names.
         :raises ModelError: if the file is missing or damaged, or the device is not available.
         """
-        path = locate(settings.id, settings.sha256)
+        path = locate(settings.id, settings.sha256, catalog)
         session, reason = open_session(settings, str(path))
         info = BackendInfo(
             name=printable(path.stem), location=printable(str(path), MAX_ERROR_CHARACTERS),

@@ -53,6 +53,8 @@ class ImageInput:
 
     name: str
     size: InputSize
+    size_reason: str = 'fixed in the file'
+    """Whether the size is fixed in the file, or where it comes from."""
     dtype: np.dtype[Any]
     channels_last: bool
     batched: bool
@@ -105,7 +107,7 @@ class ModelFile:
                 'must have an input of ' + ', '.join(IMAGE_DTYPES),
                 'export the model with one of these types; its weights may have another one')
         height, width = shape[:2] if channels_last else shape[1:]
-        declared = self._declared_size()
+        declared, source = self._declared_size()
         size = InputSize(
             width=width or declared.width, height=height or declared.height)
         if not (0 < size.width <= MAX_INPUT_PX and 0 < size.height <= MAX_INPUT_PX):
@@ -116,6 +118,7 @@ class ModelFile:
                 'the size')
         return ImageInput(
             name=image.name, size=size, dtype=np.dtype(DTYPES[image.dtype]),
+            size_reason='fixed in the file' if width and height else f'dynamic, {source}',
             channels_last=channels_last, batched=batched)
 
     def require_numbers(self, outputs: Outputs) -> None:
@@ -147,11 +150,14 @@ class ModelFile:
             warnings.simplefilter('ignore')  # of Python, for unknown escape sequences
             return names_in_order(_parse_names(self.metadata.get('names', '')))
 
-    def _declared_size(self) -> InputSize:
+    def _declared_size(self) -> tuple[InputSize, str]:
+        """Return the size for a dynamic input, and where it comes from."""
         declared = _SIZE.fullmatch(self.metadata.get('imgsz', ''))
         if declared is None:
-            return InputSize(width=DEFAULT_INPUT_PX, height=DEFAULT_INPUT_PX)
-        return InputSize(width=int(declared[2] or declared[1]), height=int(declared[1]))
+            return (InputSize(width=DEFAULT_INPUT_PX, height=DEFAULT_INPUT_PX),
+                    'and the metadata has no imgsz, so the default')
+        size = InputSize(width=int(declared[2] or declared[1]), height=int(declared[1]))
+        return size, 'from the metadata imgsz'
 
     def _size_input(self, size: InputSize, tensor: TensorInfo) -> NDArray[Any]:
         value = np.asarray(SIZE_INPUTS[tensor.name](size, tensor))

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From `model.id` to the path of a file, which is downloaded once if it is a URL."""
+"""From `model.id` to the path of a file, which is downloaded once if it is not on this machine."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 import os
 from pathlib import Path
 import re
 from urllib.parse import unquote, urlsplit
 
+from udp_infer_ros.detection.catalog import Catalog, CATALOG, CatalogModel
 from udp_infer_ros.detection.download import digest_of, download, wrong_checksum
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.redact import redacted
@@ -38,16 +40,24 @@ def cache_folder() -> Path:
     return Path(base) / 'udp_infer_ros'
 
 
-def locate(model_id: str, sha256: str = '') -> Path:
-    """
-    Find a model file, and download it if it is a URL.
+def cached_path(model: CatalogModel) -> Path:
+    """Return where a model of the catalog is, or will be after its download."""
+    if not model.url:
+        return BUNDLED / f'{model.name}.onnx'
+    return cache_folder() / model.sha256[:16] / f'{model.name}.onnx'
 
-    :param model_id: a bundled model, a path, package://package/path or an http(s) URL.
+
+def locate(model_id: str, sha256: str = '', catalog: Catalog = CATALOG) -> Path:
+    """
+    Find a model file, and download it if it is a URL or a model of the catalog.
+
+    :param model_id: a name, a path, package://package/path or an http(s) URL.
     :param sha256: checksum that the file must have; required for a URL.
+    :param catalog: the models with names.
     :raises ModelError: if there is no such file, it cannot be read, or it has another checksum.
     """
     try:
-        return _locate(model_id, sha256)
+        return _locate(model_id, sha256, catalog)
     except OSError as error:
         raise _unusable(model_id, str(error.strerror)) from error
     except RuntimeError as error:
@@ -62,13 +72,15 @@ def _unusable(model_id: str, cause: str) -> ModelError:
         'check the spelling, and that the user of this process may read the file')
 
 
-def _locate(model_id: str, sha256: str) -> Path:
+def _locate(model_id: str, sha256: str, catalog: Catalog) -> Path:
     url = urlsplit(model_id)
     _require_onnx(model_id, Path(url.path).suffix)
     if url.scheme in ('http', 'https'):
         return _downloaded(model_id, _checked_digest(model_id, sha256))
     if model_id in bundled_models():
         path = BUNDLED / f'{model_id}.onnx'
+    elif model_id in catalog:
+        path = _of_catalog(catalog[model_id], sha256.lower())
     elif url.scheme == 'package':
         path = _in_package(model_id)
     elif '://' in model_id and url.scheme not in ('', 'file'):
@@ -78,17 +90,30 @@ def _locate(model_id: str, sha256: str) -> Path:
     else:
         path = Path(model_id.removeprefix('file://')).expanduser()
         if not model_id or not path.is_file():
-            raise ModelError(
-                'model.id', redacted(model_id),
-                'must be a bundled model or the path of an ONNX file',
-                f'bundled models: {", ".join(bundled_models())}; '
-                f'a relative path starts at {Path.cwd()}')
+            raise _unknown(model_id, catalog)
     with path.open('rb'):
         pass  # ONNX Runtime reports a missing permission as a damaged file.
     str(path).encode()  # ONNX Runtime has no other encoding of paths.
     if sha256 and (digest := digest_of(path)) != sha256.lower():
         raise wrong_checksum(model_id, expected=sha256, found=digest)
     return path
+
+
+def _of_catalog(model: CatalogModel, sha256: str) -> Path:
+    if sha256 not in ('', model.sha256):
+        raise wrong_checksum(model.name, expected=sha256, found=model.sha256)
+    path = cached_path(model)
+    download(model.url, path, model.sha256)
+    return path
+
+
+def _unknown(model_id: str, catalog: Catalog) -> ModelError:
+    names = sorted({*bundled_models(), *catalog})
+    near = get_close_matches(model_id, names, n=1)
+    return ModelError(
+        'model.id', redacted(model_id), 'must be the name of a model or the path of an ONNX file',
+        (f'did you mean {near[0]}? ' if near else '')
+        + f'the names are {", ".join(names)}; a relative path starts at {Path.cwd()}')
 
 
 def _require_onnx(model_id: str, suffix: str) -> None:

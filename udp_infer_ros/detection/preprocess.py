@@ -16,9 +16,6 @@ from udp_infer_ros.detection.model_file import ImageInput
 from udp_infer_ros.detection.types import Preprocessing
 from udp_infer_ros.frame import BgrImage
 
-PAD = 114
-"""The gray value that YOLO is trained with as padding, 0 to 255."""
-
 
 class Preprocessor:
     """
@@ -74,7 +71,7 @@ class Preprocessor:
             (width, height), (size.width, size.height), keep_aspect=resize != 'stretch',
             center=resize == 'letterbox', round_down=self._preprocessing.round_down)
         self._resized = np.empty((box.height, box.width, 3), dtype=np.uint8)
-        pad = np.full((1, 1), PAD, dtype=np.uint8)
+        pad = np.full((1, 1), self._preprocessing.pad, dtype=np.uint8)
         for channel in range(3):
             self._write(channel, pad, self._planes[channel])
         return box

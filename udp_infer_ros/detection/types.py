@@ -90,6 +90,8 @@ class Preprocessing:
     """Subtracted from the pixels, 0 to 255, in the order of `color`."""
     std: Triple = (255.0, 255.0, 255.0)
     """Divisor after that."""
+    pad: int = 114
+    """Gray value of the padding, 0 to 255; that of YOLO by default."""
     round_down: bool = False
     """Whether the size of the resized image is rounded down; otherwise to the nearest pixel."""
 

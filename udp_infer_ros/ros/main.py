@@ -41,17 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         options = parse(remove_ros_args(argv)[1:])
-        if not options.describe_model:
+        if not options.list_models:
             # The signal handlers of rclpy would shut the context down while the worker uses it.
             rclpy.init(args=argv, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     except (RuntimeError, ValueError) as error:  # RCLError
         from udp_infer_ros.redact import redacted
         print(f'udp_infer: invalid ROS arguments: {redacted(str(error))}', file=sys.stderr)
         return 1
-    if options.describe_model:
-        return describe(options.describe_model)
     try:
-        code = run_node(argv)
+        asks = options.list_models or options.describe_model is not None
+        code = run_model_command(options, argv) if asks else run_node(argv)
     finally:
         rclpy.try_shutdown()
     return leave(code)
@@ -117,21 +116,40 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         'a topic and by UDP.', epilog='Set parameters as for every ROS node: --ros-args '
         '-p source.uri:=street.mp4 or --ros-args --params-file my.yaml')
     parser.add_argument(
-        '--describe-model', metavar='ID',
-        help='print how the node would run a model (as in model.id), and exit')
-    return parser.parse_args(words)
+        '--list-models', action='store_true',
+        help='print the models that model.id can name, and exit')
+    parser.add_argument(
+        '--describe-model', metavar='ID', nargs='?', const='',
+        help='print how the node would run a model, and exit; without ID, that of the parameter '
+        'model.id. Other parameters are used too: --describe-model --ros-args -p model.id:=ID '
+        '-p model.family:=yolo')
+    parser.add_argument(
+        '--image', metavar='PICTURE',
+        help='with --describe-model: also print what the model detects in a picture')
+    parser.add_argument(
+        '--out', metavar='FILE', help='with --image: draw it into a copy of the picture')
+    options = parser.parse_args(words)
+    if options.image and options.describe_model is None:
+        parser.error('--image needs --describe-model')
+    if options.out and not options.image:
+        parser.error('--out needs --image')
+    return options
 
 
-def describe(model_id: str) -> int:
-    """Print how the node would run a model; return the exit code."""
-    from udp_infer_ros.detection.describe import describe_model
-    from udp_infer_ros.errors import UdpInferError
+def run_model_command(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """
+    Print what an option about models asks for; return the exit code.
+
+    :param words: the command line.
+    """
+    from udp_infer_ros.ros import model_command
     try:
-        print(describe_model(model_id))
-    except UdpInferError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        code = model_command.run(options, words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # The reader, e.g. head, has what it needs.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
 
 
 def on_signal(handle: Callable[[], object]) -> None:

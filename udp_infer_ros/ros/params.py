@@ -38,9 +38,7 @@ def declare(node: Node) -> Settings:
     :return: the checked values.
     :raises SettingError: for the first invalid value.
     """
-    given = overrides(node)
-    settings = Settings().with_values({
-        name: _override(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
+    settings = given_settings(overrides(node))
     for name, value in settings.flat().items():
         if name in ADDRESSES:
             # /parameter_events publishes the value.
@@ -51,6 +49,17 @@ def declare(node: Node) -> Settings:
         node.set_parameters([_to_ros(name, value)])
         node.set_descriptor(name, _descriptor(PARAMETERS[name]))
     return settings
+
+
+def given_settings(given: Mapping[str, object]) -> Settings:
+    """
+    Return the defaults with the given values.
+
+    :param given: values by the name of the parameter; other names are ignored.
+    :raises SettingError: for the first invalid value.
+    """
+    return Settings().with_values({
+        name: _override(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
 
 
 def overrides(node: Node) -> Mapping[str, object]:

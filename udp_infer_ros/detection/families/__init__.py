@@ -20,6 +20,7 @@ from udp_infer_ros.detection.families.detr import DETR
 from udp_infer_ros.detection.families.end2end import END2END, YOLOV7_END2END
 from udp_infer_ros.detection.families.mmdeploy import MMDEPLOY
 from udp_infer_ros.detection.families.nanodet import NANODET
+from udp_infer_ros.detection.families.nanodet_split import NANODET_SPLIT
 from udp_infer_ros.detection.families.paddle import PADDLE
 from udp_infer_ros.detection.families.rfdetr import RFDETR
 from udp_infer_ros.detection.families.rtdetr import (
@@ -39,7 +40,7 @@ ORDER = (
     RTDETR, RFDETR, MMDEPLOY, BATCHED_NMS, TENSORFLOW, TORCHVISION, HF_RTDETR, DETR, PADDLE,
     YOLOV7_END2END,
     # By rows for every cell, of three anchors or one.
-    DEEPSTREAM, YOLOV5, YOLOV6, NANODET, YOLOX_DECODED, YOLOX,
+    DEEPSTREAM, YOLOV5, YOLOV6, NANODET, NANODET_SPLIT, YOLOX_DECODED, YOLOX,
     # By a column for every cell.
     YOLO,
     # Lists of boxes.

@@ -283,7 +283,7 @@ def first_table(outputs: Outputs) -> Floats:
 def strides_of(cell_count: int, size: InputSize) -> tuple[int, ...]:
     """Return the strides of the feature pyramid with this many cells; empty if there is none."""
     for strides in PYRAMIDS:
-        if sum(rows * columns for rows, columns in _cells(size, strides)) == cell_count:
+        if sum(cell_counts(size, strides)) == cell_count:
             return strides
     return ()
 
@@ -301,6 +301,11 @@ def grid(size: InputSize, strides: tuple[int, ...]) -> tuple[Floats, Floats]:
         widths.append(np.full((rows * columns, 1), stride))
     return (
         np.concatenate(cells).astype(np.float32), np.concatenate(widths).astype(np.float32))
+
+
+def cell_counts(size: InputSize, strides: tuple[int, ...]) -> list[int]:
+    """Return the number of cells of each level."""
+    return [rows * columns for rows, columns in _cells(size, strides)]
 
 
 def _cells(size: InputSize, strides: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 from udp_infer_ros.detection.families.base import (
     are_scores, columns_besides, Family, first_table, grid, ProbeResult, strides_of)
 from udp_infer_ros.detection.types import (
-    Candidates, IMAGENET_MEAN, IMAGENET_STD, InputSize, Outputs, Preprocessing)
+    Candidates, Floats, IMAGENET_MEAN, IMAGENET_STD, InputSize, Outputs, Preprocessing)
 
 BINS = 8
 """`reg_max + 1`: the distance to each side of a box is a distribution over this many bins."""
@@ -38,17 +38,32 @@ def decode_nanodet(outputs: Outputs, min_score: float, size: InputSize) -> Candi
     Source: RangiLyu/nanodet, `NanoDetPlusHead` (generalized focal loss, Li et al. 2020).
     """
     table = first_table(outputs)
-    class_scores = table[:, :-4 * BINS]
+    return decode_cells(
+        table[:, :-4 * BINS], table[:, -4 * BINS:], min_score, size=size,
+        strides=strides_of(len(table), size), offset=0.0)
+
+
+def decode_cells(
+    class_scores: Floats, logits: Floats, min_score: float, *, size: InputSize,
+    strides: tuple[int, ...], offset: float,
+) -> Candidates:
+    """
+    Decode the cells of a feature pyramid, finest level first.
+
+    :param class_scores: (n, classes).
+    :param logits: (n, 4 * 8), a distribution for the distance to each side, in strides.
+    :param offset: from the corner of a cell to the point that distances are measured from, cells.
+    """
     best = class_scores.max(axis=1)
     selected = np.flatnonzero(best >= min_score)
-    cells, strides = grid(size, strides_of(len(table), size))
-    logits = table[selected, -4 * BINS:].reshape(-1, 4, BINS)
-    weights = np.exp(logits - logits.max(axis=2, keepdims=True))
+    cells, widths = grid(size, strides)
+    sides = logits[selected].reshape(-1, 4, BINS)
+    weights = np.exp(sides - sides.max(axis=2, keepdims=True))
     bins = np.arange(BINS, dtype=np.float32)
-    distances = (weights @ bins) / weights.sum(axis=2) * strides[selected]
-    center = cells[selected] * strides[selected]
+    distances = (weights @ bins) / weights.sum(axis=2) * widths[selected]
+    point = (cells[selected] + np.float32(offset)) * widths[selected]
     return Candidates(
-        np.hstack((center - distances[:, :2], center + distances[:, 2:])), best[selected],
+        np.hstack((point - distances[:, :2], point + distances[:, 2:])), best[selected],
         class_scores[selected].argmax(axis=1))
 
 
