@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Write config/udp_infer.yaml and the tables of docs/ from settings.py and families/.
+Write config/udp_infer.yaml and the tables of docs/ from settings.py, families/ and catalog.py.
 
     python dev/write_docs.py
 
@@ -16,13 +16,14 @@ import json
 from pathlib import Path
 import textwrap
 
+from udp_infer_ros.detection.catalog import CATALOG
 from udp_infer_ros.detection.families import FAMILIES
 from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Value
 
 ROOT = Path(__file__).resolve().parent.parent
 YAML_PATH = ROOT / 'config' / 'udp_infer.yaml'
 PARAMETERS_PATH = ROOT / 'docs' / 'parameters.md'
-FAMILIES_PATH = ROOT / 'docs' / 'models.md'
+MODELS_PATH = ROOT / 'docs' / 'models.md'
 BEGIN, END = '<!-- written by dev/write_docs.py -->', '<!-- end -->'
 """The lines before and after a table."""
 CHANGES: Mapping[Change, str] = {
@@ -97,19 +98,35 @@ def families_table() -> str:
     return '\n'.join(lines) + '\n'
 
 
-def with_table(page: str, table: str) -> str:
-    """Return a page with a table between its marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f'{before}{BEGIN}\n{table}{END}{after}'
+def catalog_table() -> str:
+    """Return the models with names as a Markdown table."""
+    lines = [
+        '| `model.id` | MB | AP | input | `model.family` | license | weights of |',
+        '|---|---|---|---|---|---|---|']
+    for model in CATALOG.values():
+        name = f'[`{model.name}`]({model.url})' if model.url else f'`{model.name}` (bundled)'
+        lines.append(
+            f'| {name} | {model.megabytes:.1f} | {model.ap:.1f} | '
+            f'{model.input_px} x {model.input_px} | {model.family} | {model.license} | '
+            f'{model.source} |')
+    return '\n'.join(lines) + '\n'
+
+
+def with_tables(page: str, *tables: str) -> str:
+    """Return a page with tables between its marks, in their order."""
+    head, *parts = page.split(BEGIN)
+    assert len(parts) == len(tables)
+    return head + ''.join(
+        f'{BEGIN}\n{table}{END}{part.partition(END)[2]}' for table, part in zip(tables, parts))
 
 
 def pages() -> dict[Path, str]:
     """Return the text of every file that this script writes."""
     texts = {YAML_PATH: yaml_text()}
-    for path, table in (
-            (PARAMETERS_PATH, parameters_table()), (FAMILIES_PATH, families_table())):
-        texts[path] = with_table(path.read_text(encoding='utf-8'), table)
+    for path, *tables in (
+            (PARAMETERS_PATH, parameters_table()),
+            (MODELS_PATH, catalog_table(), families_table())):
+        texts[path] = with_tables(path.read_text(encoding='utf-8'), *tables)
     return texts
 
 

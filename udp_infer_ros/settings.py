@@ -32,10 +32,10 @@ node is unconfigured. start: at the start of the process.
 Transport = Literal['auto', 'raw', 'compressed']
 Policy = Literal['auto', 'latest', 'every']
 FamilyName = Literal[
-    'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'nanodet_split', 'end2end',
-    'yolov7_end2end', 'deepstream', 'rtdetr', 'ultralytics_rtdetr', 'ultralytics_rtdetr_scores',
-    'rfdetr', 'hf_rtdetr', 'detr', 'paddle', 'batched_nms', 'mmdeploy', 'torchvision',
-    'tensorflow']
+    'auto', 'yolo', 'yolov5', 'yolov6', 'yolox', 'yolox_decoded', 'nanodet', 'nanodet_split',
+    'end2end', 'yolov7_end2end', 'deepstream', 'rtdetr', 'ultralytics_rtdetr',
+    'ultralytics_rtdetr_scores', 'rfdetr', 'hf_rtdetr', 'detr', 'paddle', 'batched_nms',
+    'mmdeploy', 'torchvision', 'tensorflow']
 Resize = Literal['letterbox', 'letterbox_top_left', 'stretch']
 Color = Literal['rgb', 'bgr']
 Device = Literal['auto', 'cpu', 'cuda', 'tensorrt', 'openvino']

@@ -510,7 +510,8 @@ def test_another_checksum_for_a_model_of_the_catalog_is_an_error(catalog):
 
 
 @pytest.mark.parametrize('name, near', [
-    ('yolox_s', 'did you mean yolox_s_640? the names are '), ('yolo11', 'of an ONNX file; the names '),
+    ('yolox_s', 'did you mean yolox_s_640? the names are '),
+    ('yolo11', 'of an ONNX file; the names '),
     ('nanodet-plus-m', 'did you mean nanodet_plus_m_416? '),
 ])
 def test_an_unknown_name_is_an_error_with_the_names(name, near):

@@ -38,6 +38,9 @@ LAYOUTS = {
     'yolox': lambda n, c: {'output': (1, n, 5 + c)},
     'yolox_decoded': lambda n, c: {'output': (1, n, 5 + c)},
     'nanodet': lambda n, c: {'output': (1, n, c + 32)},
+    'nanodet_split': lambda n, c: {
+        name: shape for rows in (32, 8, 2)
+        for name, shape in ((f'cls{rows}', (1, rows, c)), (f'dis{rows}', (1, rows, 32)))},
     'end2end': lambda n, c: {'output0': (1, n, 6)},
     'deepstream': lambda n, c: {'output': (1, n, 6)},
     'yolov7_end2end': lambda n, c: {'output': (n, 7)},

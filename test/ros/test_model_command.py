@@ -93,8 +93,7 @@ def test_the_detections_in_a_picture_are_printed_and_drawn(two_boxes, picture, t
 
 
 @pytest.mark.parametrize('parameter, found', [
-    ('detect.confidence:=0.6', '1'), ("detect.classes:=['0']", '1'),
-    ('detect.max_detections:=1', '1'), ('detect.confidence:=0.95', '0')])
+    ("detect.classes:=['0']", '1'), ('detect.confidence:=0.95', '0')])
 def test_the_detections_are_selected_by_the_parameters(two_boxes, picture, parameter, found):
     code, output, _ = run(
         '--describe-model', two_boxes, '--image', picture, '--ros-args', '-p',
@@ -103,8 +102,6 @@ def test_the_detections_are_selected_by_the_parameters(two_boxes, picture, param
 
 
 @pytest.mark.parametrize('arguments, code, text', [
-    (['--describe-model', '/no/such.onnx'], 1, "model.id = '/no/such.onnx': must be the name of"),
-    (['--describe-model', 'yolox_s'], 1, 'did you mean yolox_s_640?'),
     (['--describe-model', '--image', '/no.png'], 1,
      "--image = '/no.png': cannot be read: No such file or directory; give the path"),
     (['--describe-model', '--image', '/dev/null'], 1, "--image = '/dev/null': "),
@@ -135,12 +132,11 @@ def test_unknown_parameters_and_unmatched_files_are_reported(two_boxes, tmp_path
     assert f'--params-file {config}: has no parameters for /udp_infer' in second
 
 
-@pytest.mark.parametrize('arguments', [['--list-models'], ['--describe-model']])
-def test_a_closed_pipe_is_no_error(arguments):
+def test_a_closed_pipe_is_no_error():
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [*COMMAND, *arguments], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
+        [*COMMAND, '--list-models'], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, '')
 

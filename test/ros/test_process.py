@@ -140,7 +140,7 @@ def test_an_empty_list_of_targets_turns_udp_off(clip, tmp_path):
 
 
 @pytest.mark.parametrize('arguments, code, text', [
-    (['--help'], 0, '--describe-model ID'),
+    (['--help'], 0, '--describe-model [ID]'),
     (['street.mp4'], 2, 'unrecognized arguments: street.mp4'),
 ])
 def test_arguments_that_are_not_for_ros_are_parsed(arguments, code, text):

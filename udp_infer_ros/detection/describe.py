@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from udp_infer_ros.detection.catalog import Catalog, CATALOG, CatalogModel
+from udp_infer_ros.detection.catalog import CATALOG, Catalog, CatalogModel
 from udp_infer_ros.detection.model_store import cached_path
 from udp_infer_ros.frame import Detections
 from udp_infer_ros.model_info import ModelInfo

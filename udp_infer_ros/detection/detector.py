@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from udp_infer_ros.detection.backend import Backend
-from udp_infer_ros.detection.catalog import Catalog, CATALOG
+from udp_infer_ros.detection.catalog import CATALOG, Catalog
 from udp_infer_ros.detection.families import recognize
 from udp_infer_ros.detection.families.base import Family, ProbeResult
 from udp_infer_ros.detection.labels import configured_labels, label_classes
@@ -101,7 +101,8 @@ class Detector:
         info = ModelInfo(
             name=backend.info.name, path=backend.info.location, family=family.name,
             family_reason=family_reason, labels=labels, input_width=image.size.width,
-            input_height=image.size.height, input_reason=image.size_reason, input_dtype=str(image.dtype),
+            input_height=image.size.height, input_reason=image.size_reason,
+            input_dtype=str(image.dtype),
             preprocessing=str(preprocessing), provider=backend.info.provider,
             provider_reason=backend.info.provider_reason, threads=backend.info.threads,
             warm_up_ms=warm_up_ms)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from numpy.typing import NDArray
 import onnxruntime as ort
 from udp_infer_ros.detection.backend import BackendInfo
-from udp_infer_ros.detection.catalog import Catalog, CATALOG
+from udp_infer_ros.detection.catalog import CATALOG, Catalog
 from udp_infer_ros.detection.model_store import locate
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.detection.types import Outputs, TensorInfo

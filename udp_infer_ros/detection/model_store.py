@@ -11,7 +11,7 @@ from pathlib import Path
 import re
 from urllib.parse import unquote, urlsplit
 
-from udp_infer_ros.detection.catalog import Catalog, CATALOG, CatalogModel
+from udp_infer_ros.detection.catalog import CATALOG, Catalog, CatalogModel
 from udp_infer_ros.detection.download import digest_of, download, wrong_checksum
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.redact import redacted
