@@ -10,6 +10,7 @@ import shlex
 
 import pytest
 from snippets import BLOCK, PAGES, ROOT, SNIPPETS
+from udp_infer_ros.detection.families import FAMILIES
 from udp_infer_ros.settings import PARAMETERS, Settings
 from udp_infer_ros.sources.camera_list import read_cameras
 import yaml
@@ -58,6 +59,11 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page):
 def test_the_readme_links_every_page():
     linked = {(ROOT / link.partition('#')[0]).resolve() for link in links_of(ROOT / 'README.md')}
     assert set(PAGES) - linked <= {ROOT / 'README.md'}
+
+
+def test_the_pages_state_the_number_of_families():
+    for name, text in (('README.md', 'output formats'), ('docs/migrating.md', 'families')):
+        assert f'[{len(FAMILIES)} {text}]' in (ROOT / name).read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize('page', PAGES, ids=name_of)
