@@ -3,12 +3,17 @@
 
 """The options about models, and a download by the node, in real processes."""
 
+from contextlib import suppress
+from fcntl import ioctl
 import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 
 import cv2
@@ -199,3 +204,20 @@ def test_a_signal_ends_a_download_and_the_next_start_continues_it(server, cache,
     assert code == 0, errors
     assert server.begins == [0, half]
     assert 'model    m\n' in output
+
+
+def test_progress_is_a_bar_on_a_terminal(server):
+    server.finish.set()
+    arguments = [text for item in server.parameters.items() for text in ('-p', ':='.join(item))]
+    terminal, stderr = pty.openpty()
+    ioctl(stderr, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+    done = subprocess.run(
+        [*COMMAND, '--describe-model', '--ros-args', *arguments], stdout=subprocess.PIPE,
+        stderr=stderr, text=True, timeout=60)
+    os.close(stderr)
+    shown = ''
+    with open(terminal, 'rb', buffering=0) as screen, suppress(OSError):  # At the end: EIO.
+        while text := screen.read(65536):
+            shown += text.decode(errors='replace')
+    assert done.returncode == 0 and 'model    m\n' in done.stdout
+    assert 'm.onnx: 100%|' in shown and ' of 0.0 MB' not in shown, shown

@@ -181,6 +181,22 @@ def test_a_node_can_be_destroyed_while_a_model_is_downloaded(make_bench, model):
         wait_until(lambda: not threads('udp_infer background'))
 
 
+def test_a_cleanup_during_a_download_is_executed_after_it(make_bench, model):
+    content = open(model, 'rb').read()
+    with serving(send_file_content(content)) as server:
+        bench = make_bench(
+            start=False, model__id=f'{server.url}/m.onnx',
+            model__sha256=hashlib.sha256(content).hexdigest())
+        configured, cleaned = (
+            bench.call_async(ChangeState, 'change_state', transition=Transition(label=label))
+            for label in ('configure', 'cleanup'))
+        assert server.requested.wait(10.0)
+        assert not configured.done() and not cleaned.done()
+        server.gate.set()
+        assert bench.wait_for(configured).success and bench.wait_for(cleaned).success
+        assert bench.call(GetState, 'get_state').current_state.label == 'unconfigured'
+
+
 def send_file_content(content):
     """Return a function that sends bytes."""
     def send(handler):
