@@ -29,11 +29,12 @@ MAY_IMPORT = {
     'detection': GROUND,
     'tracking': GROUND,
     'outputs': GROUND,
-    'listen': set(),
+    'standard_streams': set(),
+    'listen': {'standard_streams'},
     'pipeline': GROUND | {'detection', 'tracking'},
     'worker': GROUND | {'pipeline', 'outputs', 'sources'},
     'engine': GROUND | {'worker', 'pipeline', 'detection', 'outputs', 'sources'},
-    'ros': GROUND | {'engine', 'detection', 'outputs', 'sources'},
+    'ros': GROUND | {'engine', 'detection', 'outputs', 'sources', 'standard_streams'},
 }
 MODULES = sorted(PACKAGE.rglob('*.py'))
 

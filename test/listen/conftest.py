@@ -3,19 +3,25 @@
 
 """udp_infer_listen as a process, for tests."""
 
+import fcntl
 import os
 from pathlib import Path
 import pty
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 
 from helpers import wait_until
 import pytest
 
 COMMAND = (sys.executable, '-m', 'udp_infer_ros.listen')
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items()
+       if name not in ('COLUMNS', 'LINES', 'NO_COLOR', 'FORCE_COLOR')}, 'TERM': 'xterm'}
 QUEUE_BYTES = 100_000
 """Less than the receive buffer of a socket, so that the system drops nothing."""
 
@@ -40,22 +46,27 @@ class Listener:
     The command in the background, and a socket that sends to it.
 
     :param folder: for its output.
-    :param terminal: whether standard output is a terminal.
+    :param terminal: columns and rows of the terminal that is standard output; None: a file.
+    :param env: changes of the environment.
     """
 
-    def __init__(self, folder, *arguments, terminal=False):
+    def __init__(self, folder, *arguments, terminal=None, env=None):
         self.port = free_port()
         self.stdout, self.stderr = folder / 'stdout', folder / 'stderr'
         self._copying = None
+        self._open = True
         with self.stdout.open('wb') as out, self.stderr.open('wb') as err:
             if terminal:
                 primary, secondary = pty.openpty()
+                columns, rows = terminal
+                fcntl.ioctl(
+                    primary, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
                 self._copying = threading.Thread(target=self._copy, args=(primary,))
                 out.close()
             self.process = subprocess.Popen(
                 [*COMMAND, '--host', '127.0.0.1', '--port', str(self.port), *arguments],
                 stdout=secondary if terminal else out, stderr=err,
-                env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '160', 'LINES': '50'})
+                env={**ENVIRONMENT, **(env or {})})
         if self._copying is not None:
             os.close(secondary)
             self._copying.start()
@@ -66,11 +77,16 @@ class Listener:
     def _copy(self, terminal):
         with self.stdout.open('wb', buffering=0) as out:
             try:
-                while data := os.read(terminal, 65536):
-                    out.write(data)
+                while self._open:
+                    out.write(os.read(terminal, 65536))
             except OSError:
-                pass  # The terminal is closed with the process.
+                self._open = False  # The terminal is closed with the process.
         os.close(terminal)
+
+    def close_terminal(self):
+        """Close the terminal after the next output."""
+        self._open = False
+        self._copying.join(5)
 
     def send(self, data):
         """Send a datagram when the listener has received most of those before."""

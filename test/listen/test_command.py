@@ -41,7 +41,8 @@ def test_json_is_printed_unchanged(start):
 
 
 def test_the_exit_code_is_1_if_no_message_arrives(start):
-    assert start('--timeout', '0.5').finish()[:2] == (1, [])
+    listener = start('--timeout', '0.5')
+    assert listener.finish()[:2] == (1, [])
 
 
 def test_invalid_datagrams_are_reported_and_do_not_end_the_command(start):
@@ -136,7 +137,8 @@ def test_an_invalid_message_is_reported_and_sets_the_exit_code_to_3(tmp_path, ru
         tmp_path / 'recording.jsonl', valid, valid.replace(b'"schema":1', b'"schema":2'))
     done = run('--replay', path, '--validate')
     assert done.returncode == 3 and len(done.stdout.splitlines()) == 2
-    assert '10.0.0.1:5: message.udp_infer.schema: 1 was expected' in done.stderr.splitlines()
+    assert '10.0.0.1:5  test: message.udp_infer.schema: 1 was expected' in (
+        done.stderr.splitlines())
 
 
 def test_a_valid_message_leaves_the_exit_code_0(tmp_path, run):
@@ -176,7 +178,7 @@ def test_a_multicast_group_is_received_on_loopback(start):
 
 def test_a_terminal_shows_a_live_table(start):
     pytest.importorskip('rich')
-    listener = start('--timeout', '10', terminal=True)
+    listener = start('--timeout', '10', terminal=(160, 50))
     for seq in range(1, 4):
         listener.send(encode(make_result(2, seq=seq))[0])
     for text in ('person', 'Hz', '0.68'):
@@ -187,7 +189,7 @@ def test_a_terminal_shows_a_live_table(start):
 
 def test_markup_of_labels_is_shown_in_the_table_as_it_is(start):
     pytest.importorskip('rich')
-    listener = start('--timeout', '10', terminal=True)
+    listener = start('--timeout', '10', terminal=(160, 50))
     listener.send(encode(make_result(1, names=('[red]:bomb:', ) * 2))[0])
     listener.wait_for_output('[red]:bomb:')
 

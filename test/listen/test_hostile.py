@@ -138,7 +138,7 @@ def run_mode(start, tmp_path, mode, datagrams, *, exit_code):
         pytest.importorskip('jsonschema')
     file = tmp_path / 'recording.jsonl'
     arguments = MODES[mode] + ((str(file),) if mode == 'record' else ())
-    listener = start(*arguments, terminal='table' in mode)
+    listener = start(*arguments, terminal=(160, 50) if 'table' in mode else None)
     memory_mb = attack(listener, datagrams)
     listener.kill(signal.SIGTERM)
     code, lines, errors = listener.finish()

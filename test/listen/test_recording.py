@@ -83,7 +83,8 @@ def test_a_torn_last_line_is_skipped_with_a_warning(run, path, kept):
 def test_a_torn_line_alone_is_a_recording_without_a_message(run, path):
     path.write_text('{"received":17')
     done = run('--replay', path)
-    assert done.returncode == 1 and done.stderr == f'{path}: line 1 is incomplete; it is skipped\n'
+    assert done.returncode == 1 and done.stderr.splitlines() == [
+        f'{path}: line 1 is incomplete; it is skipped', f'{path} has no message']
 
 
 def test_a_last_line_that_only_lacks_its_end_of_line_is_shown(run, path):
@@ -113,8 +114,8 @@ def test_a_time_that_no_recording_has_is_refused(run, path, received):
 def test_the_sender_in_a_recording_cannot_control_the_terminal(run, path):
     write_recording(path, 1, sender='\x1b]0;x\x07\u009b2J\u202e')
     done = run('--replay', path)
-    assert done.stdout.startswith('?]0;x??2J?  frame 11')
-    assert done.stderr == '?]0;x??2J?: 1 frame, 0 lost\n'
+    assert done.stdout.startswith('?]0;x??2J?  test  frame 11')
+    assert done.stderr == '?]0;x??2J?  test: 1 frame, 0 lost\n'
 
 
 def test_a_listener_that_cannot_bind_creates_no_file(run, path):
@@ -165,6 +166,6 @@ def test_a_full_disk_ends_the_listener_and_leaves_a_recording_that_can_be_replay
     assert done.stdout.endswith('code 0\n') and len(first.splitlines()) == recorded
     assert done.stderr.splitlines() == [
         f'--record = {disk}/x: No space left on device; free space and record to a new file',
-        f'10.0.0.1:5: {recorded} frames, 0 lost',
+        f'10.0.0.1:5  test: {recorded} frames, 0 lost',
         f'{disk}/x: line {recorded + 1} is incomplete; it is skipped',
-        f'10.0.0.1:5: {recorded} frames, 0 lost']
+        f'10.0.0.1:5  test: {recorded} frames, 0 lost']

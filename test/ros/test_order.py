@@ -22,6 +22,7 @@ from std_srvs.srv import SetBool
 from udp_infer_ros.outputs import udp
 from udp_infer_ros.ros import node as node_module
 from udp_infer_ros.ros.node import UdpInferNode
+from udp_infer_ros.settings import PARAMETERS
 
 pytestmark = pytest.mark.timeout(90)
 BOXES = [(10, 20, 30, 40, 0.9, 1), (40, 20, 60, 44, 0.6, 0)]
@@ -305,6 +306,52 @@ def test_a_model_and_a_source_are_swapped_without_a_restart(make_bench, tmp_path
     assert bench.transition('configure', 'activate')
     bench.wait_until(lambda: bench.node.stats.snapshot().processed == 5)
     bench.wait_until(lambda: bench.labels and bench.labels[-1].class_map[0].class_name == 'dog')
+
+
+# A valid value of each type, other than the default.
+OTHER_VALUES = {
+    'source.policy': 'latest', 'source.uri': '/dev/video0', 'source.fourcc': 'MJPG',
+    'source.transport': 'compressed', 'model.id': 'other.onnx', 'model.family': 'yolo',
+    'model.resize': 'stretch', 'model.color': 'bgr', 'model.device': 'cpu',
+    'model.mean': [1.0, 2.0, 3.0], 'model.std': [1.0, 2.0, 3.0], 'model.labels': ['a', 'b'],
+    'model.threads': 3, 'track.type': 'none', 'source.width': 640, 'source.height': 480}
+SET_AT_CONFIGURE = [name for name, item in PARAMETERS.items() if item.change == 'configure']
+
+
+def other_value(name):
+    """Return a valid value of a parameter, other than the current one."""
+    default = PARAMETERS[name].default
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
+    return not default if isinstance(default, bool) else (
+        f'{default}_2' if isinstance(default, str) else default + 1)
+
+
+def test_every_parameter_that_configure_reads_is_set_while_the_node_is_unconfigured(make_bench):
+    bench = make_bench(start=False)
+    together = ('source.width', 'source.height')
+    for name in SET_AT_CONFIGURE:
+        values = {name: other_value(name)} if name not in together else {
+            name: other_value(name) for name in together}
+        result = bench.set_parameters(**values)
+        assert result.successful, result.reason
+        assert not bench.node.describe_parameter(name).read_only
+    assert {name: bench.node.get_parameter(name).value for name in SET_AT_CONFIGURE} == {
+        name: other_value(name) for name in SET_AT_CONFIGURE}
+
+
+def test_every_parameter_that_configure_reads_is_refused_later_with_what_to_do(make_bench):
+    bench = make_bench(start=False)
+    assert bench.transition('configure')
+    for name in SET_AT_CONFIGURE:
+        if name == 'source.height':  # It is set together with source.width.
+            continue
+        values = {name: other_value(name)} if name != 'source.width' else {
+            'source.width': 640, 'source.height': 480}
+        result = bench.set_parameters(**values)
+        assert not result.successful and result.reason.endswith(
+            'can be changed only while the node is unconfigured; '
+            'deactivate, cleanup, set it, then configure and activate'), result.reason
 
 
 def test_a_password_set_at_run_time_is_refused_and_not_published(make_bench):

@@ -5,8 +5,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 import json
+import os
 from pathlib import Path
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -55,10 +57,11 @@ def read_until(process, text):
 
 
 def end(process):
-    """Wait for the end of a process; check its exit code and its output."""
+    """Wait for the end of a process; check its exit code and its output, and return that."""
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output
     assert not re.search('Traceback|ERROR|WARN|abandoned', output), output
+    return output
 
 
 @pytest.mark.parametrize('parameter, text', [
@@ -77,6 +80,8 @@ def test_an_invalid_value_gives_one_line_and_exit_code_1(parameter, text):
     assert code == 1
     [line] = [line for line in log.splitlines() if 'INFO' not in line]
     assert text in line
+    stops = [line for line in log.splitlines() if 'stopping with exit code 1: ' in line]
+    assert len(stops) == ('did not succeed' in log), 'only a node that exists stops'
 
 
 def test_invalid_ros_arguments_give_exit_code_1_and_no_traceback():
@@ -155,6 +160,8 @@ def test_a_clip_is_sent_frame_by_frame_and_then_the_process_ends(clip, receiver,
         *target(receiver))
     assert code == 0, log
     assert f'end of {clip} after 40 frames' in log
+    assert log.splitlines()[-1].endswith(
+        'stopping with exit code 0: end of source (source.exit_at_end)')
     receiver.setblocking(False)
     for frame_id in range(40):
         assert receiver.recv(65535).startswith(b'{"frame_id":%d,' % frame_id)
@@ -178,7 +185,7 @@ def test_a_signal_ends_a_running_node_with_exit_code_0(number, case, text, clip,
     if case == 'loop':
         receiver.recv(65535)
     process.send_signal(number)
-    end(process)
+    assert f'stopping with exit code 0: {number.name}\n' in end(process)
 
 
 @pytest.mark.parametrize('gap_s', [0.0, 0.01])
@@ -247,7 +254,9 @@ def test_a_signal_while_a_model_loads_ends_the_process_with_exit_code_0(number):
     done = subprocess.run(
         [sys.executable, '-c', ENDLESS_LOADING, str(int(number))],
         capture_output=True, text=True, timeout=40)
-    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+    assert (done.returncode, done.stdout) == (0, '')
+    [line] = done.stderr.splitlines()
+    assert line.endswith(f'stopping with exit code 0: {number.name}')
 
 
 ENDLESS_LOADING = """
@@ -274,6 +283,59 @@ def test_a_signal_while_a_stream_opens_ends_the_process_with_exit_code_0(number,
         with connection:  # The server never responds.
             process.send_signal(number)
             end(process)
+
+
+@pytest.mark.parametrize('arguments', [
+    ['--log-level', 'debug'], ['--log-level', 'udp_infer:=debug']])
+def test_log_level_debug_shows_the_decisions_of_the_core_and_of_the_node(clip, arguments):
+    code, log = run(
+        *arguments, '-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true')
+    assert code == 0
+    for text in ('families that match: yolo', f'{clip} is of kind file; it waits for the model',
+                 f'opening {clip}', f'{clip}: backend '):
+        assert log.count(text) == 1, text
+    code, log = run('-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true')
+    assert code == 0 and 'DEBUG' not in log
+
+
+def test_log_level_debug_applies_to_a_node_in_a_namespace(clip):
+    code, log = run(
+        '-r', '__ns:=/front', '--log-level', 'front.udp_infer:=debug', '-p',
+        f'source.uri:={clip}', '-p', 'source.exit_at_end:=true')
+    assert code == 0 and '[front.udp_infer]: nanodet_g_416: outputs' in log
+
+
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '>&- 2>&-', '<&- >&- 2>&-'])
+def test_a_node_with_closed_streams_sends_its_results_and_nothing_else(
+        clip, receiver, tmp_path, closed):
+    model = write_model(tmp_path / 'm.onnx', yolo_table([(1, 1, 40, 40, 0.9, 0)], 2))
+    words = [*COMMAND, '-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true', '-p',
+             f'model.id:={model}', *target(receiver)]
+    done = subprocess.run(
+        ['bash', '-c', f'{shlex.join(words)} {closed}'], capture_output=True, timeout=40)
+    assert done.returncode == 0
+    assert b'Traceback' not in done.stderr
+    for i in range(40):
+        assert json.loads(receiver.recv(65535))['udp_infer']['seq'] == i + 1
+
+
+@pytest.mark.parametrize('arguments', [['--describe-model', 'nanodet_g_416'], ['--help']])
+def test_output_into_a_closed_pipe_gives_no_traceback(arguments):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND[:-1], *arguments], stdout=write, stderr=subprocess.PIPE, timeout=40)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b'')
+
+
+def test_output_to_a_full_disk_is_an_error_of_one_line():
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run(
+            [*COMMAND[:-1], '--describe-model', 'nanodet_g_416'], stdout=full,
+            stderr=subprocess.PIPE, text=True, timeout=40)
+    assert (done.returncode, done.stderr) == (
+        1, 'cannot write to standard output: No space left on device\n')
 
 
 @pytest.mark.parametrize('model, code, text', [

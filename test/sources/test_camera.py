@@ -92,6 +92,7 @@ def test_an_absent_camera_is_an_error_unless_the_settings_say_to_wait(camera, ca
     assert running.source.description == 'a camera'
     assert running.stats.snapshot().reconnects == 0, 'it was never lost'
     assert 'rtsp://camera is open after' in caplog.text
+    assert 'first frame' not in caplog.text, 'one line is enough'
     assert running.stop()
 
 

@@ -66,6 +66,27 @@ def test_a_lost_camera_is_reopened_and_counted(camera, caplog):
     assert len(set(running.numbers)) == len(running.numbers)
     assert running.stop() and not camera.open_readers and not reader_threads()
     assert caplog.text.count('rtsp://camera is back after') == 3
+    assert caplog.text.count('attempts: a camera') == 3
+    assert caplog.messages.count('first frame of a camera') == 1
+
+
+def test_each_decision_about_a_lost_camera_is_logged_once_at_level_debug(camera, caplog):
+    caplog.set_level('DEBUG')
+    running = start(camera)
+    running.wait_for_frames()
+    camera.present = False
+    wait_until(lambda: not camera.open_readers)
+    attempts = camera.attempts
+    wait_until(lambda: camera.attempts >= attempts + 2)
+    camera.present = True
+    running.wait_for_frames(count=40)
+    assert running.stop()
+    messages = caplog.messages
+    assert messages.count('rtsp://camera: opening') == camera.attempts
+    assert len([text for text in messages if 'reader closed: ' in text]) == camera.attempts - 1
+    assert any(text.startswith('rtsp://camera: attempt 2 after ') for text in messages)
+    assert len([text for text in messages if 'buffered frames' in text]) == camera.opened
+    assert len(messages) <= 6 * camera.attempts, 'no line for a frame'
 
 
 def test_warnings_are_throttled_although_their_figures_differ(camera, caplog):

@@ -120,7 +120,7 @@ def test_a_pipeline_is_refused_if_opencv_has_no_gstreamer(monkeypatch):
 def test_the_frame_that_was_decoded_on_opening_is_the_first_to_be_grabbed(make_clip):
     path = make_clip(3)
     reader = open_reader(SourceUri.parse(str(path)), SourceSettings())
-    assert reader.description.startswith(f'{path}, 64 x 48, 20 fps (')
+    assert reader.description.startswith(f'{path}, MJPG, 64 x 48, 20 fps (')
     assert reader.finite and reader.interval_s == pytest.approx(0.05)
     levels, positions = [], []
     while reader.grab():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+import logging
 import time
 from typing import Any
 
@@ -29,6 +30,8 @@ from udp_infer_ros.frame import BgrImage, Detections
 from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.redact import redacted
 from udp_infer_ros.settings import DetectSettings, ModelSettings
+
+log = logging.getLogger(__name__)
 
 WARM_UP_RUNS = 2
 
@@ -95,6 +98,9 @@ class Detector:
         if model and model.family != 'auto' and settings.family == 'auto':
             family_reason = 'as in the catalog'
         preprocessing = _override(family.preprocessing, settings)
+        log.debug(
+            '%s: the family %s was trained with %s; with the parameters: %s', file.name,
+            family.name, family.preprocessing, preprocessing)
         preprocess = Preprocessor(image, preprocessing)
         postprocess = Postprocessor(family=family, labels=labels, size=image.size)
         warm_up_ms = _warm_up(network, preprocess(_gray_image(image))[0])
@@ -165,6 +171,9 @@ def _identify(
     labels = label_classes(
         file.name, configured=configured, in_file=in_file,
         class_count=family.count_classes(probe), has_background=family.has_background)
+    log.debug(
+        '%s: %d class names, %s', file.name, len(labels), 'from model.labels' if configured else
+        'from the model file' if in_file else 'none in the model file')
     return family, reason, labels
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+import logging
 import os
 from typing import Any, NoReturn
 
@@ -19,6 +20,8 @@ from udp_infer_ros.detection.types import Outputs, TensorInfo
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.redact import redacted
 from udp_infer_ros.settings import ModelSettings
+
+log = logging.getLogger(__name__)
 
 CPU = 'CPUExecutionProvider'
 CUDA = 'CUDAExecutionProvider'
@@ -109,6 +112,7 @@ def open_session(settings: ModelSettings, path: str) -> tuple[ort.InferenceSessi
         itself would fall back to the CPU without an error.
     """
     available = ort.get_available_providers()
+    log.debug('onnxruntime %s has %s', ort.__version__, ', '.join(available))
     if settings.device == 'auto':
         return _open_first(settings, path, available)
     providers = PROVIDERS[settings.device]
@@ -151,6 +155,7 @@ def _open_first(
         if session.get_providers()[0] == provider:
             because = f', because {" and ".join(failed)} did not start' if failed else ''
             return session, f'auto: the best of this onnxruntime{because}'
+        log.debug('%s did not start; trying the next one', provider)
         failed.append(provider)
     raise ModelError(
         'model.device', 'auto', f'no provider of onnxruntime {ort.__version__} started',

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+import logging
 import os
 from pathlib import Path
 import re
@@ -15,6 +16,8 @@ from udp_infer_ros.detection.catalog import CATALOG, Catalog, CatalogModel
 from udp_infer_ros.detection.download import digest_of, download, wrong_checksum
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.redact import redacted
+
+log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).resolve().parent.parent / 'models'
 MAX_NAME_CHARACTERS = 100
@@ -57,7 +60,9 @@ def locate(model_id: str, sha256: str = '', catalog: Catalog = CATALOG) -> Path:
     :raises ModelError: if there is no such file, it cannot be read, or it has another checksum.
     """
     try:
-        return _locate(model_id, sha256, catalog)
+        path = _locate(model_id, sha256, catalog)
+        log.debug('model.id = %s is the file %s', redacted(model_id), redacted(str(path)))
+        return path
     except OSError as error:
         raise _unusable(model_id, str(error.strerror)) from error
     except RuntimeError as error:

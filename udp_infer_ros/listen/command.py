@@ -5,7 +5,8 @@
 udp_infer_listen: show the detections that arrive by UDP. Needs no ROS.
 
 Exit codes: 0 a message arrived, 1 none arrived, 2 cannot start, 3 --validate found a message that
-does not conform to the schema, 4 the recording or the output cannot be written.
+does not conform to the schema, 4 the recording or the output cannot be written. A closed pipe, as
+of `| head`, ends the command without an error.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from io import TextIOWrapper
-import os
 from pathlib import Path
 import signal
 import socket
@@ -30,12 +30,14 @@ from udp_infer_ros.listen.message import (
 from udp_infer_ros.listen.recording import Datagram, Recording, replay
 from udp_infer_ros.listen.schema import MessageValidator
 from udp_infer_ros.listen.senders import Senders
+from udp_infer_ros.standard_streams import discard_output, with_standard_streams
 
 DEFAULT_PORT = 37020
 MAX_DATAGRAM_BYTES = 65535
 RECEIVE_BUFFER_BYTES = 4 << 20
 NO_MESSAGE, CANNOT_START, INVALID, CANNOT_WRITE = 1, 2, 3, 4
 """Exit codes."""
+NO_MESSAGE_REMEDY = 'check --port and --host, udp.targets of the sender, and the firewall'
 MAX_OPTION = 1e9
 """Of --count and --timeout: a timeout of a socket cannot be any number."""
 
@@ -109,7 +111,7 @@ class Listener:
         errors = list(validator.iter_errors(message.content))
         self.invalid += bool(errors)
         for error in errors:
-            print(show.printable(f'{message.frame.sender}: {error}'), file=sys.stderr)
+            print(show.printable(f'{show.origin(message.frame)}: {error}'), file=sys.stderr)
 
 
 def datagrams(
@@ -166,6 +168,7 @@ def _join(receiver: socket.socket, host: str, port: int, group: str) -> None:
         receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
 
 
+@with_standard_streams(cannot_write=CANNOT_WRITE)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
@@ -188,17 +191,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (ImportError, OSError, OverflowError, UnicodeError) as error:
             print(_start_error(error, options), file=sys.stderr)
             return CANNOT_START
+        address = _address(source)
         table = _table(options, senders)
         if table is not None:
             stack.enter_context(table)
         elif isinstance(source, socket.socket) and not options.json:
-            print(f'listening on {source.getsockname()[0]}:{source.getsockname()[1]}',
-                  file=sys.stderr)
+            print(f'listening on {address}', file=sys.stderr)
         listener = Listener(
             senders=senders, validator=validator, recording=recording, as_json=options.json,
             verbose=table is None)
         try:
-            _listen(listener, source, options)
+            _listen(listener, source, options, table)
         except ValueError as error:
             print(f'--replay = {options.replay}: {error}', file=sys.stderr)
             return CANNOT_START
@@ -210,11 +213,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report_write_error(write_error)
     if not options.json:
         show.summary(senders)
-    if write_error is not None:
+    if write_error is not None and not isinstance(write_error, BrokenPipeError):
         return CANNOT_WRITE
     if listener.invalid:
         return INVALID
-    return 0 if listener.frames else NO_MESSAGE
+    if not listener.frames:
+        print(f'no message arrived on {address}; {NO_MESSAGE_REMEDY}'
+              if options.replay is None else f'{address} has no message', file=sys.stderr)
+        return NO_MESSAGE
+    return 0
 
 
 def _open_source(options: argparse.Namespace) -> socket.socket | BinaryIO:
@@ -237,18 +244,27 @@ def _start_error(error: Exception, options: argparse.Namespace) -> str:
     return f'cannot listen on port {options.port}: {error}; is another listener running there?'
 
 
+def _address(source: socket.socket | BinaryIO) -> str:
+    """Return where messages come from."""
+    if not isinstance(source, socket.socket):
+        return source.name
+    host, port = source.getsockname()[:2]
+    return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+
+
 def _report_write_error(error: OSError) -> None:
     if error.filename is not None:
         print(f'--record = {error.filename}: {error.strerror}; free space and record to a new '
               'file', file=sys.stderr)
         return
-    print(f'cannot write to standard output: {error.strerror}', file=sys.stderr)
-    # Python writes what is left in the buffer at exit, and would report the error again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        print(f'cannot write to standard output: {error.strerror}', file=sys.stderr)
+    discard_output()
 
 
 def _listen(
     listener: Listener, source: socket.socket | BinaryIO, options: argparse.Namespace,
+    table: show.Table | None,
 ) -> None:
     def remaining_s() -> float | None:
         # Invalid datagrams do not extend the timeout.
@@ -258,13 +274,15 @@ def _listen(
         datagrams(source, remaining_s) if isinstance(source, socket.socket) else replay(source))
     for data, sender, received_s in incoming:
         listener.receive(data, sender, received_s)
+        if table is not None:
+            table.check()
         if options.count is not None and listener.frames >= options.count:
             return
     listener.flush()
 
 
 def _table(options: argparse.Namespace, senders: Senders) -> show.Table | None:
-    if options.json or options.lines or not sys.stdout.isatty():
+    if options.json or options.lines or not show.can_show_table():
         return None
     try:
         return show.Table(senders)

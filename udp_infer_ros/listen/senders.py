@@ -39,6 +39,11 @@ class Sender:
     _next_seq: int | None = None
 
     @property
+    def source(self) -> str:
+        """Return the source of the last frame, not made printable; empty if unknown."""
+        return '' if self.last is None else self.last.source
+
+    @property
     def rate_hz(self) -> float:
         """Return the frames per second over the last WINDOW frames."""
         # Not stats.Rate, because the listener must not need NumPy.

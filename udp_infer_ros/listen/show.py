@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+import errno
+import os
+import shutil
 import sys
 import time
-from typing import Any
+from typing import Any, cast, IO
 
 from udp_infer_ros.listen.message import ReceivedFrame, ReceivedObject
 from udp_infer_ros.listen.senders import Sender, Senders
@@ -15,11 +19,18 @@ from udp_infer_ros.listen.senders import Sender, Senders
 REFRESH_S = 0.2
 IDLE_AFTER_S = 2.0
 """After this long without a frame, the table shows the time instead of the rate."""
+MIN_COLUMNS, MIN_ROWS = 72, 10
+"""Of a terminal for a table."""
+
+
+def origin(frame: ReceivedFrame) -> str:
+    """Return the sender of a frame, and its camera if the message names it."""
+    return f'{frame.sender}  {frame.source}' if frame.source else frame.sender
 
 
 def line(frame: ReceivedFrame) -> str:
     """Return one frame as one line."""
-    words = [frame.sender, f'frame {frame.frame_id}']
+    words = [origin(frame), f'frame {frame.frame_id}']
     if frame.seq is not None:
         words.append(f'seq {frame.seq}')
     if frame.latency_ms is not None:
@@ -48,6 +59,45 @@ def printable(text: str) -> str:
     return ''.join(character if character.isprintable() else '?' for character in text)
 
 
+def can_show_table() -> bool:
+    """Return whether standard output is a terminal that can move its cursor and is not tiny."""
+    size = shutil.get_terminal_size()
+    return (
+        sys.stdout.isatty() and os.environ.get('TERM', '') not in ('', 'dumb', 'unknown')
+        and size.columns >= MIN_COLUMNS and size.lines >= MIN_ROWS)
+
+
+class _Terminal:
+    """
+    Standard output for rich, which writes to it in a thread of its own.
+
+    It keeps the first error instead of raising it there: a terminal may be closed at any time.
+    """
+
+    def __init__(self) -> None:
+        self._file = sys.stdout
+        self.error: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Write a text, unless an earlier one could not be written."""
+        self._try(lambda: self._file.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._try(self._file.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except OSError as error:
+                self.error = error
+
+
 class Table:
     """
     A live table of senders and their latest objects, drawn with rich.
@@ -59,9 +109,11 @@ class Table:
         from rich.console import Console
         from rich.live import Live
         self._senders = senders
+        self._terminal = _Terminal()
         self._live = Live(
             # Labels are not markup.
-            console=Console(markup=False, emoji=False, highlight=False),
+            console=Console(
+                file=cast(IO[str], self._terminal), markup=False, emoji=False, highlight=False),
             refresh_per_second=1 / REFRESH_S, get_renderable=self._draw)
 
     def __enter__(self) -> Table:
@@ -71,19 +123,30 @@ class Table:
     def __exit__(self, *error: Any) -> None:
         self._live.__exit__(*error)
 
+    def check(self) -> None:
+        """
+        Check that the terminal is still open; rich then writes nothing, without an error.
+
+        :raises OSError: if it is not.
+        """
+        if self._terminal.error is not None:
+            raise self._terminal.error
+        if not self._terminal.isatty():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
     def _draw(self) -> Any:
         """Draw the table, in rich's thread."""
         from rich.console import Group
         from rich.table import Table as RichTable
         senders = RichTable('sender', 'source', 'frames', 'rate', 'age', 'lost', 'objects')
-        objects = RichTable('sender', 'object', 'id', 'score', 'x', 'y', 'width', 'height')
+        objects = RichTable('source', 'object', 'id', 'score', 'x', 'y', 'width', 'height')
         for sender in list(self._senders.by_name.values()):
             frame = sender.last
             if frame is None:
                 continue  # Its first frame is being added in the other thread.
             senders.add_row(*_sender_row(sender, frame))
             for item in frame.objects:
-                objects.add_row(sender.name, *_object_row(item))
+                objects.add_row(printable(sender.source) or sender.name, *_object_row(item))
         return Group(senders, objects, _invalid_note(self._senders))
 
 
@@ -91,7 +154,7 @@ def _sender_row(sender: Sender, frame: ReceivedFrame) -> list[str]:
     idle_s = time.time() - frame.received_s
     age = '' if frame.age_s is None else f'{frame.age_s * 1e3:.0f} ms'
     return [
-        sender.name, printable(frame.source), str(sender.frames),
+        sender.name, printable(sender.source), str(sender.frames),
         f'{sender.rate_hz:.1f} Hz' if idle_s < IDLE_AFTER_S else f'silent for {idle_s:.0f} s',
         age, str(sender.lost), str(sender.last_objects)]
 
@@ -107,8 +170,9 @@ def summary(senders: Senders) -> None:
     """Print to stderr what was received from each sender."""
     for sender in senders.by_name.values():
         incomplete = f', {sender.incomplete} incomplete' if sender.incomplete else ''
-        print(f'{sender.name}: {_count(sender.frames, "frame")}, {sender.lost} lost{incomplete}',
-              file=sys.stderr)
+        name = f'{sender.name}  {sender.source}' if sender.source else sender.name
+        print(f'{printable(name)}: {_count(sender.frames, "frame")}, {sender.lost} lost'
+              f'{incomplete}', file=sys.stderr)
     if senders.invalid:
         print(_invalid_note(senders), file=sys.stderr)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import ipaddress
 import logging
@@ -220,6 +220,7 @@ class UdpOutput:
                 sender.close()
                 raise
             self._sockets[family] = sender
+            log.debug('opened a socket for %s', family.name)
         return self._sockets[family]
 
     def _configure(self, sender: socket.socket, family: socket.AddressFamily) -> None:
@@ -251,6 +252,7 @@ class Resolver:
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self.targets = tuple(targets)
+        _log_addresses(targets)
         self._stop = threading.Event()
         if any(target.named for target in targets):
             threading.Thread(target=self._run, name='udp_infer resolver', daemon=True).start()
@@ -265,14 +267,20 @@ class Resolver:
         while not self._stop.wait(wait_s):
             texts = [target.text for target in self.targets]
             try:
-                self.targets = tuple(
+                before, self.targets = self.targets, tuple(
                     resolve_target(target.text, texts) if target.named else target
                     for target in self.targets)
+                _log_addresses(target for target in self.targets if target not in before)
                 retry_s, wait_s = FIRST_RETRY_S, RESOLVE_AGAIN_S
             except SettingError as error:
                 # Keep the previous addresses.
                 log.warning('%s', error)
                 wait_s, retry_s = retry_s, min(retry_s * 2.0, RESOLVE_AGAIN_S)
+
+
+def _log_addresses(targets: Iterable[Target]) -> None:
+    for target in targets:
+        log.debug('udp.targets: %s has the address %s', target.text, target.address[0])
 
 
 def _is_address(host: str) -> bool:

@@ -5,7 +5,7 @@
 The executable `udp_infer`: arguments, signals, exit codes.
 
 SIGINT and SIGTERM end the process with exit code 0 from its first instruction on. Therefore this
-module imports only the standard library; the rest is imported after the handlers are installed.
+module needs only the standard library; the rest is imported after the handlers are installed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ import threading
 import traceback
 from typing import Any, TYPE_CHECKING
 
+from udp_infer_ros.standard_streams import with_standard_streams
+
 if TYPE_CHECKING:
-    from udp_infer_ros.ros.node import UdpInferNode
+    from udp_infer_ros.ros.node import Finish, UdpInferNode
 
 SIGNAL_PERIOD_S = 0.2
 
 
+@with_standard_streams(cannot_write=1)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it ends or a signal arrives; return the exit code."""
     # No resource is open yet, and an exception could interrupt an import.
-    on_signal(lambda: os._exit(0))
+    on_signal(lambda name: os._exit(0))
     argv = list(sys.argv if arguments is None else ['udp_infer', *arguments])
     try:
         import rclpy
@@ -76,7 +79,7 @@ def run_node(words: Sequence[str]) -> int:
     from rclpy.exceptions import ParameterException
     from rclpy.logging import get_logger
     from udp_infer_ros.errors import UdpInferError
-    from udp_infer_ros.ros.node import UdpInferNode
+    from udp_infer_ros.ros.node import Finish, UdpInferNode
     from udp_infer_ros.ros.params import unmatched_files
     try:
         node = UdpInferNode()
@@ -84,22 +87,24 @@ def run_node(words: Sequence[str]) -> int:
         get_logger('udp_infer').error(str(error))
         return 1
     # Signals only queue the exit code, because an exception could occur while a lock is held.
-    on_signal(lambda: node.finished.put(0))
+    on_signal(lambda name: node.finished.put(Finish(0, name)))
 
     async def start() -> None:
         if node.settings.autostart and not await node.bring_up():
-            node.finished.put(1)
+            node.finished.put(Finish(1, 'autostart did not succeed'))
     try:
         for text in unmatched_files(words, node.get_fully_qualified_name()):
             node.get_logger().warning(text)
         with spinning(node, start):
-            return exit_code_of(node)
+            code, cause = finish_of(node)
+            node.get_logger().info(f'stopping with exit code {code}: {cause}')
+            return code
     finally:
         node.destroy_node()
 
 
-def exit_code_of(node: UdpInferNode) -> int:
-    """Wait until a node is finished; return its exit code."""
+def finish_of(node: UdpInferNode) -> Finish:
+    """Wait until a node is finished; return its exit code and the cause."""
     while True:
         try:
             return node.finished.get(timeout=SIGNAL_PERIOD_S)
@@ -143,19 +148,13 @@ def run_model_command(options: argparse.Namespace, words: Sequence[str]) -> int:
     :param words: the command line.
     """
     from udp_infer_ros.ros import model_command
-    try:
-        code = model_command.run(options, words)
-        sys.stdout.flush()
-    except BrokenPipeError:  # The reader, e.g. head, has what it needs.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
+    return model_command.run(options, words)
 
 
-def on_signal(handle: Callable[[], object]) -> None:
-    """Install a handler for SIGINT and SIGTERM."""
+def on_signal(handle: Callable[[str], object]) -> None:
+    """Install a handler for SIGINT and SIGTERM, which receives the name of the signal."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: handle())
+        signal.signal(number, lambda number, frame: handle(signal.Signals(number).name))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from udp_infer_ros.ros.core_log import CORE_LOG
 from udp_infer_ros.ros.params import given_settings, overrides, unknown, unmatched_files
 from udp_infer_ros.settings import Settings
 from udp_infer_ros.sources.picture import decode_picture
+from udp_infer_ros.standard_streams import write_output
 
 ROS_FLAGS = ('-p', '--param', '--params-file')
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     CORE_LOG.setLevel(logging.INFO)  # For the progress of a download.
     try:
         if options.list_models:
-            print(list_models())
+            write_output(list_models())
         else:
             _describe(options, words)
     except UdpInferError as error:
@@ -55,11 +56,11 @@ def _describe(options: argparse.Namespace, words: Sequence[str]) -> None:
     if options.out:
         _require_suffix(options.out)
     detector = Detector.load(settings.model)
-    print(describe_model(detector.info))
+    write_output(describe_model(detector.info))
     if image is None:
         return
     found = _detect(detector, settings, image)
-    print(describe_detections(found))
+    write_output(describe_detections(found))
     if options.out:
         _write(options.out, Annotator().draw(image, found, trails=False))
 
@@ -117,4 +118,4 @@ def _write(name: str, image: BgrImage) -> None:
         raise SettingError(
             '--out', name, f'cannot be written: {error.strerror}',
             'give a path in a folder that exists') from error
-    print(f'drawn to {path}')
+    write_output(f'drawn to {path}')

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 import queue
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -40,7 +40,22 @@ DIAGNOSTICS_PERIOD_S = 1.0
 SHARED_NAME_AFTER_S = 30.0
 """A node that was killed stays in the graph for the lease of its participant, 20 s by default."""
 
+LABELS = ('configure', 'activate', 'deactivate', 'cleanup', 'shutdown')
+"""Of the transitions that can be requested."""
+REMEDIES = {
+    'unconfigured': 'configure and activate it first', 'inactive': 'activate it first',
+    'finalized': 'start a new process'}
+"""What to do before images can be processed, by lifecycle state."""
+
 LifecycleCallback = Callable[['UdpInferNode', LifecycleState], TransitionCallbackReturn]
+
+
+class Finish(NamedTuple):
+    """The end of the process."""
+
+    code: int
+    """Exit code."""
+    cause: str
 
 
 def logged(callback: LifecycleCallback) -> LifecycleCallback:
@@ -70,7 +85,9 @@ class UdpInferNode(LifecycleNode):
     (sensor_msgs/Image) and its compressed form while subscribed to, `/diagnostics`
     (diagnostic_msgs/DiagnosticArray); datagrams to `udp.targets`.
 
-    Serves: `~/enable` (std_srvs/SetBool), `~/reset_tracker` (std_srvs/Trigger).
+    Serves: `~/enable` (std_srvs/SetBool): in state active, opens or closes the source; in other
+    states, fails and changes nothing. `~/reset_tracker` (std_srvs/Trigger): removes all tracks;
+    fails without a tracker. The response and one line of the log describe the effect.
 
     The executor's thread owns the node and the engine; use a SingleThreadedExecutor. Slow work
     (loading a model, opening or closing a source, resolving a host name) runs in a background
@@ -94,8 +111,8 @@ class UdpInferNode(LifecycleNode):
             super().destroy_node()
             raise
         self.stats = Stats()
-        self.finished: queue.SimpleQueue[int] = queue.SimpleQueue()
-        """Receives the exit code when the process should end."""
+        self.finished: queue.SimpleQueue[Finish] = queue.SimpleQueue()
+        """Receives the exit code and the cause when the process should end."""
         self._engine: Engine | None = None
         self._opener = Opener(self, self._make_source)
         self._active = False
@@ -140,7 +157,7 @@ class UdpInferNode(LifecycleNode):
         """
         for number in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             request = ChangeState.Request(transition=Transition(id=number))
-            response = await self._on_change_state(request, ChangeState.Response())
+            response = await self._change(request, ChangeState.Response(), 'autostart')
             if not response.success:
                 return False
         return True
@@ -150,27 +167,43 @@ class UdpInferNode(LifecycleNode):
     async def _on_change_state(
         self, request: ChangeState.Request, response: ChangeState.Response,
     ) -> ChangeState.Response:
+        return await self._change(request, response, 'service change_state')
+
+    async def _change(
+        self, request: ChangeState.Request, response: ChangeState.Response, cause: str,
+    ) -> ChangeState.Response:
+        """Make a transition, and log it with its cause."""
         goal = _goal(request.transition)
         if goal in ('deactivate', 'shutdown'):
             self._opener.abort()
         async with self._transitions:
+            before = self._state
             try:
-                if goal == 'configure' and self._engine is None and not self._ended:
-                    async with self._parameter_server.changes:
-                        self._outputs = self._make_outputs()
-                        self._loaded = await outcome_of(in_background(self, self._load))
-                        return self._change_state(request, response)
-                if goal == 'activate' and self._engine is not None and not self._active:
-                    self._opened = await outcome_of(self._opener.open())
-                elif goal in ('deactivate', 'shutdown') and self._active:
-                    await self._stop()
-                return self._change_state(request, response)
+                response = await self._prepare_and_change(goal, request, response)
             except RuntimeError as error:  # RCLError, which rclpy answers only from Kilted on.
                 self.get_logger().warning(f'the transition is not possible now: {error}')
                 response.success = False
-                return response
             finally:
                 self._loaded = self._opened = None
+            self.get_logger().info(
+                f'{goal}: {before} -> {self._state} ({cause})' if response.success else
+                f'{goal} did not succeed, the node is {self._state} ({cause})')
+            return response
+
+    async def _prepare_and_change(
+        self, goal: str, request: ChangeState.Request, response: ChangeState.Response,
+    ) -> ChangeState.Response:
+        """Do the slow work of a transition in the background, then make the transition."""
+        if goal == 'configure' and self._state == 'unconfigured':
+            async with self._parameter_server.changes:
+                self._outputs = self._make_outputs()
+                self._loaded = await outcome_of(in_background(self, self._load))
+                return self._change_state(request, response)
+        if goal == 'activate' and self._state == 'inactive':
+            self._opened = await outcome_of(self._opener.open())
+        elif goal in ('deactivate', 'shutdown') and self._active:
+            await self._stop()
+        return self._change_state(request, response)
 
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -283,6 +316,22 @@ class UdpInferNode(LifecycleNode):
 
     # Services and timers.
 
+    @property
+    def _state(self) -> str:
+        """Return the label of the lifecycle state."""
+        if self._ended:
+            return 'finalized'
+        if self._engine is None:
+            return 'unconfigured'
+        return 'active' if self._active else 'inactive'
+
+    @property
+    def _activity(self) -> str:
+        """Return the label of the lifecycle state, or disabled or idle for an active node."""
+        if self._state != 'active':
+            return self._state
+        return 'disabled' if not self._enabled else 'idle' if self._idle else 'active'
+
     async def _on_enable(
         self, request: SetBool.Request, response: SetBool.Response,
     ) -> SetBool.Response:
@@ -290,27 +339,51 @@ class UdpInferNode(LifecycleNode):
         if not request.data:
             self._opener.abort()
         async with self._transitions:
-            response.success = True
-            if request.data == self._enabled:
-                response.message = f'already {"enabled" if self._enabled else "disabled"}'
-                return response
-            self._enabled = request.data
             try:
-                if not self._enabled:
-                    await self._stop()
-                elif self._active and self._engine is not None:
-                    await self._reopen(self._engine)
+                response.success, response.message = await self._enable(request.data)
             except UdpInferError as error:
                 self._enabled = False
                 response.success, response.message = False, str(error)
-                return response
-            response.message = 'enabled' if self._enabled else 'disabled; the model stays loaded'
+            self._log_service(f'~/enable {str(request.data).lower()}', response)
             return response
+
+    async def _enable(self, enable: bool) -> tuple[bool, str]:
+        """
+        Open or close the source, unless that is impossible or already done.
+
+        :return: whether the node is in the requested state, and a text.
+        :raises UdpInferError: if the source cannot be opened.
+        """
+        state, engine = self._state, self._engine
+        if state != 'active' or engine is None:
+            return False, (
+                f'the node is {state}: it processes no images, and ~/enable changes nothing; '
+                f'{REMEDIES[state]}')
+        if enable and self._enabled and engine.ended:
+            return False, (
+                'the source has ended, so no images are processed; disable and enable the node '
+                'to open it again')
+        if enable == self._enabled:
+            return True, f'already {"enabled" if enable else "disabled"}'
+        self._enabled = enable
+        if enable:
+            await self._reopen(engine)
+            return True, 'enabled'
+        await self._stop()
+        return True, 'disabled; the model stays loaded'
+
+    def _log_service(self, request: str, response: SetBool.Response | Trigger.Response) -> None:
+        # rclpy raises an error if one line of code logs with different severities.
+        if response.success:
+            self.get_logger().info(f'{request}: {response.message} (service)')
+        else:
+            self.get_logger().warning(f'{request} refused: {response.message}')
 
     async def _reopen(self, engine: Engine) -> None:
         source = await self._opener.open()
         if source is None:
-            raise SourceError('~/enable', False, 'was requested while the source was opening')
+            raise SourceError(
+                '~/enable', True, 'a later request closed the source while it was opening')
         try:
             self._start(engine, source)
         except UdpInferError:
@@ -321,12 +394,16 @@ class UdpInferNode(LifecycleNode):
         self, request: Trigger.Request, response: Trigger.Response,
     ) -> Trigger.Response:
         """Remove all tracks before the next frame; their ids are not reused."""
-        response.success = self._engine is not None
-        response.message = 'all tracks are removed'
         if self._engine is None:
             response.message = 'there is no tracker: the node is not configured'
+        elif self.settings.track.type == 'none':
+            response.message = 'there is no tracker: track.type is none'
         else:
             self._engine.reset_tracker()
+            response.success, response.message = True, 'all tracks are removed'
+            if self._activity != 'active':
+                response.message += f'; no images are processed, the node is {self._activity}'
+        self._log_service('~/reset_tracker', response)
         return response
 
     def _poll(self) -> None:
@@ -336,15 +413,13 @@ class UdpInferNode(LifecycleNode):
         if self._engine.ended and not self._idle:
             self._idle = True
             if self.settings.source.exit_at_end:
-                self.finished.put(0)
+                self.finished.put(Finish(0, 'end of source (source.exit_at_end)'))
             else:
-                self.get_logger().info('end of source, idle')
+                self.get_logger().info(
+                    'end of source, idle; to open it again, call ~/enable with false and true')
 
     def _diagnose(self) -> None:
-        state = 'unconfigured' if self._engine is None else 'inactive'
-        if self._active:
-            state = 'disabled' if not self._enabled else 'idle' if self._idle else 'active'
-        self._diagnostics.publish(state, self._engine.health() if self._engine else None)
+        self._diagnostics.publish(self._activity, self._engine.health() if self._engine else None)
         name = (self.get_name(), self.get_namespace())
         shared = self.get_node_names_and_namespaces().count(name) > 1
         self._shared_name_s = (self._shared_name_s + DIAGNOSTICS_PERIOD_S) * shared
@@ -355,9 +430,15 @@ class UdpInferNode(LifecycleNode):
 
 
 def _goal(transition: Transition) -> str:
-    """Return the label of a requested transition, given by label or id; '' for other ids."""
-    label: str = transition.label
-    return label or {
-        Transition.TRANSITION_CONFIGURE: 'configure', Transition.TRANSITION_ACTIVATE: 'activate',
+    """Return the label of a requested transition, which may be anything, given by label or id."""
+    if transition.label:
+        return str(transition.label) if transition.label in LABELS else (
+            f'transition {transition.label[:40]!r}')
+    return {
+        Transition.TRANSITION_CONFIGURE: 'configure', Transition.TRANSITION_CLEANUP: 'cleanup',
+        Transition.TRANSITION_ACTIVATE: 'activate',
         Transition.TRANSITION_DEACTIVATE: 'deactivate',
-        Transition.TRANSITION_ACTIVE_SHUTDOWN: 'shutdown'}.get(transition.id, '')
+        Transition.TRANSITION_UNCONFIGURED_SHUTDOWN: 'unconfigured_shutdown',
+        Transition.TRANSITION_INACTIVE_SHUTDOWN: 'inactive_shutdown',
+        Transition.TRANSITION_ACTIVE_SHUTDOWN: 'shutdown',
+    }.get(transition.id, f'transition {transition.id}')

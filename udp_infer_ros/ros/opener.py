@@ -35,9 +35,12 @@ class Opener:
         source = self._opening = self._make_source()
         if source is None:
             return None
+        log = self._node.get_logger()
+        log.debug(f'opening {source.description}')
         outcome = await outcome_of(in_background(self._node, source.open))
         aborted, self._opening = self._opening is not source, None
         if aborted:
+            log.debug(f'{source.description}: closed while it was opening, by a later request')
             source.stop(timeout_s=0.0)
             return None
         outcome()

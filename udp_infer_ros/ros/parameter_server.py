@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.engine import Engine
 from udp_infer_ros.errors import UdpInferError
+from udp_infer_ros.redact import redacted
 from udp_infer_ros.ros import params
 from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
 from udp_infer_ros.settings import Settings
@@ -75,6 +76,7 @@ class ParameterServer:
                 self._checked = settings, await outcome_of(check)
             return self._node.set_parameters_atomically(parameters)
         except (UdpInferError, ParameterException) as error:
+            self._node.get_logger().debug(f'change refused: {redacted(str(error))}')
             return SetParametersResult(successful=False, reason=str(error))
         finally:
             self._checked = None
@@ -88,10 +90,18 @@ class ParameterServer:
                 commit = checked[1]() if checked and checked[0] == settings else (
                     engine.prepare(settings))
                 commit()
-            self.settings = settings
         except UdpInferError as error:
+            self._node.get_logger().debug(f'change refused: {error}')
             return SetParametersResult(successful=False, reason=str(error))
+        before, self.settings = self.settings, settings
+        self._log_changes(before)
         return SetParametersResult(successful=True)
+
+    def _log_changes(self, before: Settings) -> None:
+        old, new = before.flat(), self.settings.flat()
+        for name in (name for name in new if new[name] != old[name]):
+            self._node.get_logger().debug(
+                f'{name}: {redacted(repr(old[name]))} -> {redacted(repr(new[name]))}')
 
     def _changed(self, parameters: list[RosParameter[Any]]) -> Settings:
         settings = params.changed(self.settings, parameters)

@@ -20,6 +20,7 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from sensor_msgs.msg import CompressedImage, Image
 
+from udp_infer_ros.detection.text import printable
 from udp_infer_ros.errors import FrameError
 from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.health import Level, PartHealth
@@ -63,7 +64,11 @@ class TopicSource:
         self._subscription: Any = None
         self._reliability: ReliabilityPolicy | None = None
         self._frame_id: str | None = None
+        self._announced = ''
+        """The topic whose first image was logged; the worker writes it."""
         self._stalled = False
+        self._lost = False
+        """Whether images had arrived before they stopped."""
         self._stopped = False
 
     @property
@@ -103,9 +108,10 @@ class TopicSource:
         if self._loss.poll():
             self._node.get_logger().warning(self._loss.describe(self.topic))
         stalled = self._is_silent()
-        if self._stalled and not stalled:
+        if self._stalled and not stalled and self._lost:
             self._node.get_logger().info(f'{self.description}: images arrive again')
         elif stalled and not self._stalled:
+            self._lost = self._frame_id is not None
             text = self._stall_text()
             self._intake.stats.count_stall()
             self._intake.stats.record_error(text)
@@ -158,6 +164,10 @@ class TopicSource:
         self, transport: str, reliability: ReliabilityPolicy, *, fixed: bool,
     ) -> Any:
         topic = self._topics[transport]
+        self._node.get_logger().debug(
+            f'subscribing to {topic}: transport {transport}, reliability {reliability.name}'
+            f'{" unless qos_overrides change it" if fixed else ""}; publishers: '
+            f'{self._publishers(topic)}')
         message, decode = MESSAGES[transport]
         policies = [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH]
         if fixed:
@@ -201,6 +211,8 @@ class TopicSource:
         frame_id = message.header.frame_id
         if frame_id != self._frame_id:
             self._check_frame_id(frame_id)
+        if topic != self._announced:
+            decode = partial(self._decode_first, topic, decode, self._qos())
         try:
             stamp_ns = stamp_ns_from_ros(message.header)
         except FrameError as error:
@@ -209,6 +221,26 @@ class TopicSource:
         self._intake.offer(RawFrame(
             decode=partial(decode, message), stamp_ns=stamp_ns, frame_id=frame_id, source=topic,
             arrival_s=arrival_s))
+
+    def _decode_first(self, topic: str, decode: Decoder, qos: str, message: Any) -> BgrImage:
+        """Decode an image, and log its format if it is the first one; runs in the worker."""
+        image = decode(message)
+        if topic != self._announced:
+            self._announced = topic
+            height, width = image.shape[:2]
+            encoding = getattr(message, 'encoding', '') or message.format
+            self._node.get_logger().info(
+                f'first image of topic {topic}: {width} x {height}, {printable(encoding)}; {qos}')
+        return image
+
+    def _qos(self) -> str:
+        own = _qos_text(self._subscription.qos_profile)
+        return f'subscription {own}; publishers: {self._publishers(self.topic)}'
+
+    def _publishers(self, topic: str) -> str:
+        return ', '.join(
+            f'{item.node_namespace.rstrip("/")}/{item.node_name} {_qos_text(item.qos_profile)}'
+            for item in self._node.get_publishers_info_by_topic(topic)) or 'none'
 
     def _check_frame_id(self, frame_id: str) -> None:
         """Warn if several cameras publish on the topic: the tracker would mix their objects."""
@@ -228,3 +260,7 @@ class TopicSource:
                 f'a publisher of {self.topic} offers a QoS that is incompatible with this '
                 f'subscription, so none of its images arrive; remove qos_overrides.{self.topic}.'
                 'subscription, or change the publisher', once=True)
+
+
+def _qos_text(profile: QoSProfile) -> str:
+    return f'{profile.reliability.name} {profile.durability.name}'.replace('_', ' ').lower()

@@ -105,9 +105,12 @@ class FileSource:
             while not self._stopped.is_set():
                 if reader.grab():
                     count += 1
+                    if count == 1:
+                        log.info('first frame of %s', self.description)
                     if not self._offer(reader, timeline, intake):
                         return
                 elif self._settings.loop:
+                    log.debug('%s: starts again after %d frames', self._uri.redacted, count)
                     timeline.restart(reader.interval_s)
                     reader.close()
                     reader = self._open_reader()

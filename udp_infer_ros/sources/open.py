@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import logging
 
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.base import Source
 from udp_infer_ros.sources.camera import CameraSource
 from udp_infer_ros.sources.file import FileSource
 from udp_infer_ros.sources.uri import FINITE_KINDS, SourceUri
+
+log = logging.getLogger(__name__)
 
 
 def make_source(settings: SourceSettings, now_ns: Callable[[], int]) -> Source:
@@ -22,6 +25,9 @@ def make_source(settings: SourceSettings, now_ns: Callable[[], int]) -> Source:
     :raises SourceError: if a file or an environment variable in it does not exist.
     """
     uri = SourceUri.parse(settings.uri)
-    if uri.kind in FINITE_KINDS:
-        return FileSource(uri, settings, now_ns)
-    return CameraSource(uri, settings, now_ns)
+    source = (FileSource if uri.kind in FINITE_KINDS else CameraSource)(uri, settings, now_ns)
+    log.debug(
+        '%s is of kind %s; %s', uri.redacted, uri.kind,
+        'it waits for the model (every)' if source.every_frame else
+        'a newer frame replaces a waiting one (latest)')
+    return source

@@ -199,13 +199,16 @@ class ReaderThread:
         self._grab(reader)  # This frame was decoded during opening.
         blocked_s = 0.5 * (reader.interval_s or 1.0 / 30.0)
         begin_s = time.monotonic()
+        skipped = 1
         while True:
             before_s = time.monotonic()
             stamp_ns = self._grab(reader)
             now_s = time.monotonic()
             if (reader.finite or now_s - before_s >= blocked_s
                     or now_s - begin_s >= MAX_BACKLOG_S or self._is_abandoned()):
+                log.debug('%s: skipped %d buffered frames', self._source, skipped)
                 return stamp_ns
+            skipped += 1
 
     def _offer(self, reader: Reader, intake: Intake, stamp_ns: int) -> bool:
         """Offer the grabbed frame; return False if abandoned or if the intake is closed."""
@@ -320,6 +323,7 @@ class Reconnector:
             self._abandon(reader)
             if error is None:
                 return
+            log.debug('%s: reader closed: %s', self._uri.redacted, error)
             if (reader.flowing_s or 0.0) >= STABLE_S:
                 outage = Outage(since_s=time.monotonic() - reader.silent_s)
             outage.attempts += 1
@@ -358,6 +362,7 @@ class Reconnector:
             return time.monotonic() - self._last_frame_s
 
     def _start_reader(self) -> ReaderThread:
+        log.debug('%s: opening', self._uri.redacted)
         reader = ReaderThread(
             self._open_reader, source=self._uri.redacted, frame_id=self._settings.frame_id,
             now_ns=self._now_ns, changed=self._changed)
@@ -395,14 +400,16 @@ class Reconnector:
         return None
 
     def _report_return(self, outage: Outage, stats: Stats) -> None:
-        """Log that frames arrive, and count the reconnect, after at least one failed attempt."""
+        """Log that frames arrive; after at least one failed attempt, count the reconnect."""
         if outage.attempts:
             if self._was_open:
                 stats.count_reconnect()
             log.info(
-                '%s is %s after %.1f s and %d attempts', self._uri.redacted,
+                '%s is %s after %.1f s and %d attempts: %s', self._uri.redacted,
                 'back' if self._was_open else 'open', time.monotonic() - outage.since_s,
-                outage.attempts)
+                outage.attempts, self.description)
+        else:
+            log.info('first frame of %s', self.description)
         self._was_open = True
 
     def _wait(self, error: SourceError, outage: Outage, key: str) -> None:
@@ -410,7 +417,12 @@ class Reconnector:
         delay_s = self._back_off.delay_s(time.monotonic() - outage.since_s)
         self._warnings.warning(
             log, key, '%s; reopening in %.1f s, and then until frames arrive', error, delay_s)
+        log.debug(
+            '%s: attempt %d after %.1f s', self._uri.redacted, outage.attempts + 1, delay_s)
         self._stopped.wait(delay_s)
+        if self._stopped.is_set() or self._may_succeed():
+            return
+        log.debug('%s: waiting until the device exists and no read hangs', self._uri.redacted)
         while not self._stopped.is_set() and not self._may_succeed():
             self._stopped.wait(self._back_off.first_s)
 

@@ -48,14 +48,16 @@ class VideoReader:
         if uri.kind == 'device':
             _configure_camera(self._capture, settings)
         self._is_undecoded = uri.kind == 'stream' and _request_undecoded(self._capture)
+        log.debug(
+            '%s: backend %s%s', uri.redacted, self._capture.getBackendName(),
+            ', undecoded pictures' if self._is_undecoded else '')
         first = self._read_first(settings)
         self._size = first.shape[:2]
         self._first: BgrImage | None = first
         self._first_is_due = True
         height, width = first.shape[:2]
-        fourcc = f'{_fourcc(self._capture)}, ' if uri.kind == 'device' else ''
         self.description = (
-            f'{uri.redacted}, {fourcc}{width} x {height}, '
+            f'{uri.redacted}, {_fourcc(self._capture)}, {width} x {height}, '
             f'{self._capture.get(cv2.CAP_PROP_FPS):g} fps ({self._capture.getBackendName()})')
 
     def grab(self) -> bool:
@@ -112,6 +114,7 @@ class VideoReader:
             self.close()
             if self._is_undecoded:
                 # Some cameras omit the standard Huffman tables, which only FFmpeg adds.
+                log.debug('%s: pictures without Huffman tables', self._uri.redacted)
                 self._is_undecoded = False
                 self._capture = _open_capture(self._uri, settings)
                 return self._read_first(settings)
@@ -214,6 +217,7 @@ def _configure_camera(capture: cv2.VideoCapture, settings: SourceSettings) -> No
 
 
 def _fourcc(capture: cv2.VideoCapture) -> str:
+    """Return the pixel format or codec as four letters, in hexadecimal if they are not."""
     code = round(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     letters = code.to_bytes(4, 'little').decode('latin-1')
     return letters if letters.isprintable() else f'0x{code:08x}'

@@ -11,6 +11,7 @@ choice of `model.family` in settings.py. The table in docs/models.md is generate
 from __future__ import annotations
 
 from collections.abc import Mapping
+import logging
 from typing import get_args
 
 from udp_infer_ros.detection.families.base import Family, ProbeResult
@@ -32,6 +33,8 @@ from udp_infer_ros.detection.families.yolox import YOLOX, YOLOX_DECODED
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import FamilyName
+
+log = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 300
 BOX_LISTS = (ULTRALYTICS_RTDETR_SCORES, ULTRALYTICS_RTDETR, END2END)
@@ -81,6 +84,9 @@ def recognize(probe: ProbeResult, name: str, choice: str) -> tuple[Family, str]:
                 f'expected is {family.layout}; set model.family to auto')
         return family, 'set by model.family'
     found = [family for family in ORDER if family.fits(probe) and family.matches(probe)]
+    log.debug(
+        '%s: outputs %s; families that match: %s', name, shapes,
+        ', '.join(family.name for family in found) or 'none')
     if not found:
         labels = '' if probe.class_count else 'name the classes in model.labels, or '
         raise ModelError(
