@@ -319,7 +319,8 @@ def test_a_node_with_closed_streams_sends_its_results_and_nothing_else(
         assert json.loads(receiver.recv(65535))['udp_infer']['seq'] == i + 1
 
 
-@pytest.mark.parametrize('arguments', [['--describe-model', 'nanodet_g_416'], ['--help']])
+@pytest.mark.parametrize('arguments', [
+    ['--describe-model', 'nanodet_g_416'], ['--list-models'], ['--help']])
 def test_output_into_a_closed_pipe_gives_no_traceback(arguments):
     read, write = os.pipe()
     os.close(read)

@@ -52,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'udp_infer: invalid ROS arguments: {redacted(str(error))}', file=sys.stderr)
         return 1
     try:
-        asks = options.list_models or options.describe_model is not None
-        code = run_model_command(options, argv) if asks else run_node(argv)
+        if options.list_models or options.describe_model is not None:
+            from udp_infer_ros.ros import model_command
+            code = model_command.run(options, argv)
+        else:
+            code = run_node(argv)
     finally:
         rclpy.try_shutdown()
     return leave(code)
@@ -139,16 +142,6 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if options.out and not options.image:
         parser.error('--out needs --image')
     return options
-
-
-def run_model_command(options: argparse.Namespace, words: Sequence[str]) -> int:
-    """
-    Print what an option about models asks for; return the exit code.
-
-    :param words: the command line.
-    """
-    from udp_infer_ros.ros import model_command
-    return model_command.run(options, words)
 
 
 def on_signal(handle: Callable[[str], object]) -> None:
