@@ -9,6 +9,7 @@ domain of their own, whatever ROS_DOMAIN_ID is.
 """
 
 import os
+import signal
 import socket
 import sys
 
@@ -19,9 +20,21 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from domain import leave_the_domain_of_the_robot  # noqa: E402, I100
 
 DOMAIN_LOCK = leave_the_domain_of_the_robot()
+LONGEST_ID = 60
+
+# A shell ignores SIGINT in jobs in the background, and processes inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.environ.get('UDP_INFER_WITHOUT_ROS'):
     sys.modules.update(dict.fromkeys(('rclpy', 'cv_bridge', 'launch', 'launch_ros')))
+
+
+def pytest_make_parametrize_id(val, argname):
+    """Shorten long ids: colcon stops reading the output at a line of more than 64 KiB."""
+    if isinstance(val, (str, bytes)) and len(val) > LONGEST_ID:
+        return f'{argname}-of-{len(val)}'
+    return None
 
 
 @pytest.fixture

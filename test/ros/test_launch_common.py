@@ -4,6 +4,7 @@
 """Launch arguments become parameters, remappings and logger names. Needs no launch."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from udp_infer_ros.errors import SettingError
@@ -78,6 +79,13 @@ def test_arguments_that_exclude_each_other_are_an_error(arguments, text):
 def test_an_image_topic_remaps_image_raw():
     assert make_keywords(image_topic='/cam/image')['remappings'] == [('image_raw', '/cam/image')]
     assert make_keywords()['remappings'] == []
+
+
+def test_only_a_required_node_ends_the_launch_and_fails_it_if_the_node_failed():
+    assert 'on_exit' not in make_keywords()
+    end = make_keywords(required=True)['on_exit']
+    with pytest.raises(RuntimeError, match='required udp_infer-1 exited with code 2'):
+        end(SimpleNamespace(process_name='udp_infer-1', returncode=2), None)
 
 
 @pytest.mark.parametrize('pushed, namespace, logger', [

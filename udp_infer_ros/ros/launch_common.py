@@ -81,10 +81,10 @@ def end_launch(event: Any, _context: Any) -> Any:
     :raises RuntimeError: if the node failed. launch then shuts down with exit code 1; the action
         alone would end it with 0.
     """
-    from launch.actions import Shutdown
     text = f'required {event.process_name} exited with code {event.returncode}'
     if event.returncode:
         raise RuntimeError(text)
+    from launch.actions import Shutdown
     return Shutdown(reason=text)
 
 
