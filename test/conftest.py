@@ -34,6 +34,8 @@ def pytest_make_parametrize_id(val, argname):
     """Shorten long ids: colcon stops reading the output at a line of more than 64 KiB."""
     if isinstance(val, (str, bytes)) and len(val) > LONGEST_ID:
         return f'{argname}-of-{len(val)}'
+    if isinstance(val, int) and val.bit_length() > LONGEST_ID:
+        return f'{argname}-of-{val.bit_length()}-bits'
     return None
 
 

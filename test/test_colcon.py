@@ -88,12 +88,29 @@ def test_an_executable_is_where_ros2_run_finds_it_and_starts(workspace, name, ar
     assert 'ImportError' not in result.stdout
 
 
+def list_tests(*arguments, env=None):
+    """Return the lines of pytest that list tests."""
+    return subprocess.run(
+        [sys.executable, '-m', 'pytest', '--collect-only', '-q', *arguments], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env).stdout.splitlines()
+
+
 def test_no_test_has_a_name_that_colcon_cannot_read():
-    listed = subprocess.run(
-        [sys.executable, '-m', 'pytest', '--collect-only', '-q'], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-    assert 'test_no_test_has_a_name' in listed
-    assert max(map(len, listed.splitlines())) < 1000
+    listed = list_tests()
+    assert any('test_no_test_has_a_name' in line for line in listed)
+    assert max(map(len, listed)) < 1000
+
+
+@pytest.mark.parametrize('name', ['launch_testing', 'launch_ros', 'launch_pytest'])
+def test_the_pytest_plugins_of_launch_are_not_loaded(name, tmp_path):
+    """They are in every ROS installation, and skip all tests if one module is skipped."""
+    (tmp_path / 'fake-1.dist-info').mkdir()
+    (tmp_path / 'fake-1.dist-info' / 'METADATA').write_text('Name: fake')
+    (tmp_path / 'fake-1.dist-info' / 'entry_points.txt').write_text(
+        f'[pytest11]\n{name} = no_such_module\n')
+    path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
+    listed = list_tests('test/test_log.py', env={**os.environ, 'PYTHONPATH': path})
+    assert any(line.startswith('test/test_log.py::') for line in listed), listed
 
 
 def test_colcon_test_runs_the_tests_of_the_package(workspace):
