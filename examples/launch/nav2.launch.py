@@ -22,8 +22,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([
         DeclareLaunchArgument(
             'image', default_value='/camera/image_raw', description='Image topic.'),
-        IncludeLaunchDescription(PythonLaunchDescriptionSource(node), launch_arguments={
-            'image': LaunchConfiguration('image'), 'autostart': 'false'}.items()),
+        # First: if its package is not installed, the launch ends before it starts a process.
         Node(
             package='nav2_lifecycle_manager',
             executable='lifecycle_manager',
@@ -32,8 +31,10 @@ def generate_launch_description() -> LaunchDescription:
             parameters=[{
                 'autostart': True,
                 'node_names': ['udp_infer'],
-                # udp_infer has no bond. With a timeout, the manager waits for one in vain and
-                # shuts the node down.
+                # udp_infer has no bond. With a timeout, the manager waits for one, and then shuts
+                # the node down.
                 'bond_timeout': 0.0,
             }]),
+        IncludeLaunchDescription(PythonLaunchDescriptionSource(node), launch_arguments={
+            'image': LaunchConfiguration('image'), 'autostart': 'false'}.items()),
     ])

@@ -9,7 +9,7 @@ The packages that they need beside this one are replaced by programs with the sa
 
 from pathlib import Path
 
-from launch_helpers import EXAMPLES, read_until, running, write_executable, write_parent
+from launch_helpers import EXAMPLES, read_until, run, running, write_executable, write_parent
 import pytest
 
 # The part of nav2_lifecycle_manager that concerns a managed node, without its bond.
@@ -63,6 +63,13 @@ def test_nav2_configures_and_activates_the_node(tmp_path):
     with running(EXAMPLES / 'nav2.launch.py', env=env, image='/front/image') as process:
         read_until(process, 'success True')
         read_until(process, 'success True')
+
+
+def test_without_nav2_no_process_is_started(tmp_path):
+    env = write_executable(tmp_path, 'nav2_lifecycle_manager', 'another', MANAGER)
+    code, output = run(EXAMPLES / 'nav2.launch.py', env=env)
+    assert code == 1 and "'lifecycle_manager' not found" in output
+    assert 'process started' not in output
 
 
 def test_a_container_loads_the_driver_and_has_the_profile(tmp_path):
