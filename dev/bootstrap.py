@@ -141,6 +141,9 @@ class Lane:
             base = digest([*requirements, DEV / 'bootstrap.py'], python, version, str(self.prefix))
             with self.stage('python', base) as must_run:
                 if must_run:
+                    log = self.log.relative_to(ROOT)
+                    print(f'{self.name}: downloading and installing, about 1 GB; log: {log}',
+                          flush=True)
                     shutil.rmtree(self.prefix, ignore_errors=True)
                     self.run(python, '-m', 'venv', self.prefix)
                     self.pip('-r', requirements[-1])
