@@ -384,8 +384,9 @@ class UdpSettings:
         'Network interface for multicast, e.g. eth0. Empty: chosen by the system.'),
         change='live')
     payload: Payload = param('full', (
-        "full: Roboflow's keys and an object udp_infer with stamps, sequence number, latency and "
-        "dropped frames. roboflow: exactly the keys of Roboflow's UdpStream."), change='live')
+        "full: Roboflow's keys without detection_id, and the keys time and udp_infer with stamps, "
+        'sequence number, latency and dropped frames. roboflow: exactly the keys of '
+        "Roboflow's UdpStream."), change='live')
     max_bytes: int = param(1400, (
         'Size of the largest datagram. 1400 fits an Ethernet frame; larger ones, up to 65507, '
         'are sent as IP fragments, and one lost fragment loses the datagram.'),

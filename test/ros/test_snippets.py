@@ -4,8 +4,8 @@
 """
 The commands and programs of the pages run.
 
-They run in a folder with the files of the repository and a clip, beside a node that processes the
-clip. A network namespace and a /dev/shm of their own separate them from the other tests, so that
+They run in a folder with the files of the repository, a picture and a clip, beside a node that
+processes the clip. A network namespace and a /dev/shm of their own separate them from the other tests, so that
 they can use the default port.
 """
 
@@ -84,7 +84,7 @@ class Terminal:
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Return a folder with links to the files of the repository, and a clip of a person."""
+    """Return a folder with links to the repository's files, a picture and a clip of a person."""
     spec = find_spec('skimage')
     if spec is None:
         pytest.skip('scikit-image, which has the photograph, is not installed')
@@ -92,6 +92,7 @@ def folder(tmp_path_factory):
     for path in ROOT.iterdir():
         (folder / path.name).symlink_to(path)
     image = cv2.imread(str(Path(spec.origin).parent / 'data' / 'camera.png'))
+    assert cv2.imwrite(str(folder / 'street.jpg'), image)
     height, width = image.shape[:2]
     writer = cv2.VideoWriter(
         str(folder / 'street.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 20, (width, height))
