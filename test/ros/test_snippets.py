@@ -5,8 +5,8 @@
 The commands and programs of the pages run.
 
 They run in a folder with the files of the repository, a picture and a clip, beside a node that
-processes the clip. A network namespace and a /dev/shm of their own separate them from the other tests, so that
-they can use the default port.
+processes the clip. A network namespace and a /dev/shm of their own separate them from the other
+tests, so that they can use the default port.
 """
 
 from importlib.util import find_spec
