@@ -10,8 +10,8 @@ from setuptools import find_packages, setup
 
 NAME = 'udp_infer_ros'
 # setup.cfg moves the executables out of bin/, to where `ros2 run` searches for them. A wheel
-# ignores that, and pip installs the executable itself to bin/.
-ON_PATH = [] if 'bdist_wheel' in sys.argv else [('bin', ['script/udp_infer_listen'])]
+# ignores that, and pip installs the executables themselves to bin/.
+ON_PATH = [] if 'bdist_wheel' in sys.argv else [('bin', glob('script/*'))]
 
 setup(
     name=NAME,

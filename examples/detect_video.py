@@ -21,7 +21,7 @@ def main() -> None:
     """Process the video of the command line."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument('video')
-    parser.add_argument('parameters', nargs='*', metavar='parameter=value')
+    parser.add_argument('parameters', nargs='*', default=[], metavar='parameter=value')
     arguments = parser.parse_args()
     values = dict(map(parse, arguments.parameters))
     settings = Settings().with_values({'source.uri': arguments.video, **values})

@@ -8,6 +8,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from udp_infer_ros.ros.launch_common import LOG_LEVELS, node_keywords, overrides_of
+from udp_infer_ros.settings import PARAMETERS as DESCRIPTIONS
 
 # No argument sets a parameter by default, so that SetParameter of a parent launch file applies.
 NO_OVERRIDE = ' Empty: as in params_file or SetParameter.'
@@ -39,7 +40,7 @@ def generate_launch_description() -> LaunchDescription:
             description='Play a video file at its own frame rate.' + NO_OVERRIDE),
         DeclareLaunchArgument(
             'model', default_value='',
-            description='Bundled model or path of an ONNX file.' + NO_OVERRIDE),
+            description=DESCRIPTIONS['model.id'].meaning + NO_OVERRIDE),
         DeclareLaunchArgument(
             'udp_targets', default_value='',
             description='UDP receivers, host:port,host:port.' + NO_OVERRIDE),

@@ -58,9 +58,10 @@ class Bench:
 
     :param values: parameters of the node.
     :param start: bring the node up.
+    :param cli_args: arguments of the node, e.g. a remapping.
     """
 
-    def __init__(self, values=None, *, start=True):
+    def __init__(self, values=None, *, start=True, cli_args=None):
         self.context = Context()
         rclpy.init(context=self.context)
         self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -68,7 +69,7 @@ class Bench:
         self.receiver.settimeout(10.0)
         given = {'udp.targets': [target_of(self.receiver)], **(values or {})}
         self.node = UdpInferNode(
-            context=self.context,
+            context=self.context, cli_args=cli_args,
             parameter_overrides=[Parameter(name, value=value) for name, value in given.items()])
         self.peer = rclpy.create_node('peer', context=self.context)
         self.arrays, self.labels, self.infos = [], [], []

@@ -88,6 +88,17 @@ def test_an_executable_is_where_ros2_run_finds_it_and_starts(workspace, name, ar
     assert 'ImportError' not in result.stdout
 
 
+@pytest.mark.parametrize(('name', 'words'), [
+    ('udp_infer', '--describe-model'), ('udp_infer_listen', '--replay')])
+def test_an_executable_is_on_path_in_a_sourced_workspace(workspace, name, words):
+    script = f'source install/setup.bash && command -v {name} && {name} --help'
+    result = subprocess.run(
+        ['bash', '-c', script], cwd=workspace, text=True, stdin=subprocess.DEVNULL, timeout=60,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert result.stdout.startswith(str(workspace / 'install' / NAME / 'bin' / name) + '\n')
+    assert result.returncode == 0 and words in result.stdout
+
+
 def list_tests(*arguments, env=None):
     """Return the lines of pytest that list tests."""
     return subprocess.run(

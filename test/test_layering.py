@@ -13,16 +13,18 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / 'udp_infer_ros'
 ROS = ('rclpy', 'cv_bridge', 'launch', 'rcl_interfaces', 'lifecycle_msgs', 'ament_index_python')
 GROUND = {
-    'boxes', 'errors', 'frame', 'health', 'log', 'model_info', 'redact', 'settings', 'stats'}
+    'boxes', 'errors', 'frame', 'health', 'log', 'model_info', 'redact', 'settings', 'stats',
+    'wording'}
 """What every part may import."""
 MAY_IMPORT = {
     'boxes': set(),
     'errors': {'redact'},
     'health': set(),
     'log': set(),
-    'model_info': set(),
+    'model_info': {'wording'},
     'redact': set(),
     'stats': {'errors'},
+    'wording': set(),
     'frame': {'boxes', 'errors'},
     'settings': {'errors'},
     'sources': GROUND,

@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
     ('source.loop', 1, 'must be true or false; the default is False'),
     ('source.loop', 'yes', 'must be true or false; the default is False'),
     ('udp.payload', 'ful', 'must be one of full, roboflow; did you mean full?'),
-    ('udp.targets', '10.0.0.1:5', "must be a list of text; write ['10.0.0.1:5'], each in quotes"),
+    ('udp.targets', '10.0.0.1:5', "must be a list of text; write ['10.0.0.1:5'], "
+     'in a shell -p "udp.targets:=[\'10.0.0.1:5\']"'),
     ('udp.targets', [1.5], "must be a list of text; the default is ['127.0.0.1:37020']"),
     ('model.id', None, "must be text; the default is 'nanodet_g_416'"),
     ('track.low_threshold', 0.5,
@@ -50,6 +51,19 @@ def test_an_invalid_value_is_refused_with_its_name_the_rule_and_what_to_do(name,
     with pytest.raises(SettingError) as caught:
         Settings().with_values({name: value})
     assert str(caught.value) == f'{name} = {value!r}: {text}'
+
+
+@pytest.mark.parametrize('name, family', [
+    ('yolov8', 'yolo'), ('YOLOv9c', 'yolo'), ('yolo11n', 'yolo'), ('yolo12', 'yolo'),
+    ('yolov10', 'end2end'), ('yolo26', 'end2end'), ('yolov7', 'yolov5'), ('yolov5s', 'yolov5'),
+    ('yolov6', None), ('rt-detr', 'rtdetr'), ('yolo99', 'yolo')])
+def test_the_name_of_a_yolo_is_refused_with_the_family_of_its_exports(name, family):
+    if family is None:
+        assert Settings().with_values({'model.family': name}).model.family == name
+        return
+    with pytest.raises(SettingError) as caught:
+        Settings().with_values({'model.family': name})
+    assert caught.value.remedy == f'did you mean {family}?'
 
 
 @pytest.mark.parametrize('name, value, accepted', [

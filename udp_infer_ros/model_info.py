@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from udp_infer_ros.wording import counted
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
@@ -39,6 +41,8 @@ class ModelInfo:
 
     def __str__(self) -> str:
         return (
-            f'{self.name}: {self.family} ({self.family_reason}), {len(self.labels)} classes, '
+            f'{self.name}: {self.family} ({self.family_reason}), {len(self.labels)} '
+            f'{"class" if len(self.labels) == 1 else "classes"}, '
             f'input {self.input_width} x {self.input_height} {self.preprocessing}, '
-            f'{self.provider} ({self.provider_reason}), {self.threads} threads')
+            f'{self.provider} ({self.provider_reason}), '
+            f'{counted(self.threads, "thread")}')

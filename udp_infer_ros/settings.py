@@ -10,10 +10,11 @@ node, `config/udp_infer.yaml` and the table in docs/parameters.md are generated 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 import math
+import re
 from typing import Any, cast, get_args, get_origin, get_type_hints, Literal, TypeVar
 
 from udp_infer_ros.errors import SettingError
@@ -43,6 +44,12 @@ TrackerType = Literal['bytetrack', 'none']
 ClassIdFormat = Literal['name', 'index']
 Payload = Literal['full', 'roboflow']
 Overflow = Literal['split', 'truncate']
+
+
+FAMILY_OF_YOLO = {
+    '7': 'yolov5', '8': 'yolo', '9': 'yolo', '10': 'end2end', '11': 'yolo', '12': 'yolo',
+    '26': 'end2end'}
+"""The family of the usual exports of a version of YOLO; only suggested, because exports differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +97,10 @@ class Parameter:
         converted = self._convert(value)
         if converted is None:
             a_list = self.kind is tuple and isinstance(value, str)
-            raise self._refusal(value, _as_list(str(value)) if a_list else '')
+            raise self._refusal(value, _as_list(self.name, str(value)) if a_list else '')
         if self.choices and converted not in self.choices:
-            near = get_close_matches(str(converted), self.choices, n=1)
-            raise self._refusal(value, f'did you mean {near[0]}?' if near else '')
+            near = _nearest(str(converted), self.choices)
+            raise self._refusal(value, f'did you mean {near}?' if near else '')
         if isinstance(converted, (int, float)) and not self._in_range(converted):
             raise self._refusal(value)
         return converted
@@ -124,9 +131,18 @@ class Parameter:
             self.name, value, self.rule, remedy or f'the default is {default!r}')
 
 
-def _as_list(text: str) -> str:
+def _nearest(text: str, choices: Sequence[str]) -> str:
+    """Return the choice that another text probably means; empty if there is none."""
+    version = re.fullmatch(r'yolo[-_]?v?([0-9]+)[-_]?[a-z]?', text.lower())
+    if version and (family := FAMILY_OF_YOLO.get(version[1])) in choices:
+        return str(family)
+    near = get_close_matches(text, choices, n=1)
+    return near[0] if near else ''
+
+
+def _as_list(name: str, text: str) -> str:
     items = [item.strip(' "\'') for item in text.strip('[] ').split(',')]
-    return f'write {items}, each in quotes'
+    return f'write {items}, in a shell -p "{name}:={items}"'
 
 
 def _texts(values: list[object]) -> tuple[str, ...] | None:

@@ -39,7 +39,14 @@ def test_parameters_are_shown_as_they_are_used(tmp_path):
         path, family='yolo', labels=('a', 'b'), color='bgr', resize='stretch', threads=1)
     assert lines['family'] == 'yolo (set by model.family)'
     assert lines['image'] == 'BGR 0..1, stretch' and lines['classes'] == '2: a, b'
-    assert lines['device'].endswith(', 1 threads')
+    assert lines['device'].endswith(', 1 thread')
+
+
+def test_the_outputs_of_the_bundled_model_are_explained_but_not_of_a_file_of_its_name(tmp_path):
+    assert description('nanodet_g_416')['note'] == (
+        'NanoDet-g; this file has the input and the outputs of YOLOv8, not of NanoDet')
+    path = write_model(tmp_path / 'nanodet_g_416.onnx', yolo_table([], 2))
+    assert 'note' not in description(path, family='yolo')
 
 
 @pytest.mark.parametrize('shape, metadata, text', [

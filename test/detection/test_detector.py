@@ -166,9 +166,7 @@ def refusal(path, **settings):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    text = refusal(tmp_path / 'none.onnx')
-    assert "none.onnx': must be the name of a model or the path of an ONNX file; " in text
-    assert 'the names are nanodet_g_416, ' in text
+    assert refusal(tmp_path / 'none.onnx').endswith("none.onnx': no such file; check the path")
 
 
 @pytest.mark.parametrize('content', [b'', b'not a model', b'\x08\x08' * 1000])
@@ -193,13 +191,13 @@ def test_a_model_for_another_task_is_refused(tmp_path, task):
 
 def test_an_unknown_layout_is_refused_with_its_shapes_and_the_choices(tmp_path):
     path = write_model(tmp_path / 'm.onnx', np.zeros((1, 1000)), metadata=NAMES)
-    text = refusal(path)
-    assert 'has outputs of an unknown layout: output0 (1, 1000); set model.family if it is one ' \
-        'of: yolo, yolov5, ' in text
-    assert len(text) < 500
-    two = write_model(tmp_path / 'n.onnx', np.zeros((1, 116, 84)), np.zeros((1, 32, 16, 16)))
-    assert 'output0 (1, 116, 84), output1 (1, 32, 16, 16); name the classes in model.labels, or ' \
-        'set' in refusal(two)
+    assert refusal(path).endswith(
+        'has outputs of an unknown layout: output0 (1, 1000); no family has these shapes; export '
+        'it in a format of docs/models.md')
+    rows = write_model(tmp_path / 'n.onnx', np.full((1, 85, 7), -3.0))
+    fitting = refusal(rows).partition('(1, 85, 7); name the classes in model.labels, or set '
+                                      'model.family if it is one of: ')[2].split(', ')
+    assert 'yolov5' in fitting and not {'auto', 'end2end', 'rfdetr', 'nanodet'} & {*fitting}
 
 
 def test_a_wrong_number_of_class_names_is_refused(tmp_path):
@@ -301,7 +299,7 @@ def test_the_bundled_model_is_described():
     assert str(info) == (
         'nanodet_g_416: yolo (a column for every cell, or a row for every class name), '
         '80 classes, input 416 x 416 RGB 0..1, letterbox, CPUExecutionProvider (auto: the best '
-        'of this onnxruntime), 1 threads')
+        'of this onnxruntime), 1 thread')
 
 
 @pytest.mark.parametrize('settings, text', [

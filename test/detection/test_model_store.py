@@ -3,6 +3,7 @@
 
 """A model is found or downloaded, complete and unchanged, or an error gives the reason."""
 
+from dataclasses import replace
 import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import logging
@@ -10,6 +11,7 @@ import os
 from pathlib import Path
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -511,12 +513,49 @@ def test_another_checksum_for_a_model_of_the_catalog_is_an_error(catalog):
 
 @pytest.mark.parametrize('name, near', [
     ('yolox_s', 'did you mean yolox_s_640? the names are '),
-    ('yolo11', 'of an ONNX file; the names '),
+    ('yolo11', 'must be the name of a model or the path of an ONNX file; the names are '),
     ('nanodet-plus-m', 'did you mean nanodet_plus_m_416? '),
 ])
 def test_an_unknown_name_is_an_error_with_the_names(name, near):
     text = refusal(name)
     assert near in text and all(model in text for model in CATALOG)
+
+
+@pytest.mark.parametrize('name, text', [
+    ('/models/yolo11n.onnx', 'no such file; check the path'),
+    ('~/yolo11n.onnx', 'no such file; check the path'),
+    ('/', 'is a folder, not an ONNX file; check the path'),
+    ('nope.onnx', f'no such file; a relative path starts at {Path.cwd()}'),
+    ('models/nope', f'no such file; a relative path starts at {Path.cwd()}'),
+])
+def test_a_path_without_a_file_is_refused_as_such(name, text):
+    assert refusal(name) == f"model.id = '{name}': {text}"
+
+
+@pytest.fixture
+def unreachable():
+    """Return the address of a server that does not run."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return f'http://127.0.0.1:{probe.getsockname()[1]}/m.onnx'
+
+
+def test_a_failed_download_is_logged_once_and_names_what_the_user_has_set(
+        unreachable, catalog, caplog):
+    caplog.set_level(logging.INFO)
+    model = replace(catalog['small_64'], url=unreachable)
+    assert refusal('small_64', '', {'small_64': model}) == (
+        f"model.id = 'small_64': cannot be downloaded: Connection refused ({unreachable}); check "
+        'the network, or download it by other means and give its path')
+    assert caplog.messages == [f'downloading {unreachable}']
+
+
+def test_a_model_of_the_catalog_with_another_checksum_names_no_parameter_that_is_not_set(
+        server, catalog):
+    server.content = OTHER_CONTENT
+    text = refusal('small_64', '', catalog)
+    assert text.startswith("model.id = 'small_64': the downloaded file has another checksum than "
+                           f'the catalog ({server.url}/r/some_name.onnx); ')
 
 
 def test_the_catalog_has_what_a_user_chooses_by_and_what_pins_a_file():

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The example program runs the engine on a file, and the executable needs ROS."""
+"""Without ROS: the example program runs the engine on a file; what the executable can do."""
 
 from importlib.resources import files
 import json
@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 
+import cv2
 from helpers import write_clip, write_model, yolo_table
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +99,22 @@ def test_a_wrong_parameter_is_one_line_and_exit_code_1(model, clip, argument, te
     assert errors.count('\n') == 1 and text in errors and 'Traceback' not in errors
 
 
+def test_only_the_video_is_required():
+    code, lines, errors = run()
+    assert (code, lines) == (2, [])
+    assert errors.endswith('error: the following arguments are required: video\n')
+
+
+def test_its_output_can_be_replayed(model, clip, tmp_path):
+    path = tmp_path / 'out.jsonl'
+    path.write_text('\n'.join(run(clip, model)[1]) + '\n')
+    done = subprocess.run(
+        [sys.executable, '-m', 'udp_infer_ros.listen', '--replay', path], capture_output=True,
+        text=True, timeout=50)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 8
+    assert 'out.jsonl' in done.stderr and '8 frames, 0 lost' in done.stderr
+
+
 def test_ctrl_c_and_a_closed_pipe_end_the_program_quietly(model, clip):
     for end in (lambda process: process.send_signal(signal.SIGINT),
                 lambda process: process.stdout.close()):
@@ -109,9 +127,38 @@ def test_ctrl_c_and_a_closed_pipe_end_the_program_quietly(model, clip):
         process.stderr.close()
 
 
-def test_the_executable_without_ros_ends_with_one_sentence():
+def run_executable(*arguments, code=EXECUTABLE):
+    """Run `udp_infer` where rclpy cannot be imported; return exit code, output and errors."""
     done = subprocess.run(
-        [sys.executable, '-c', EXECUTABLE, ROOT], capture_output=True, text=True, timeout=50,
-        env={**os.environ, 'PYTHONPATH': ''})
-    assert (done.returncode, done.stdout) == (1, '')
-    assert done.stderr.startswith('udp_infer needs ROS 2 (') and done.stderr.count('\n') == 1
+        [sys.executable, '-c', code, ROOT, *arguments], capture_output=True, text=True,
+        timeout=50, env={**os.environ, 'PYTHONPATH': ''})
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize('arguments', [
+    (), ('--ros-args', '-p', 'source.uri:=a.mp4'),
+    ('--describe-model', '--ros-args', '-p', 'model.family:=yolo')])
+def test_the_executable_without_ros_ends_with_one_sentence(arguments):
+    code, out, errors = run_executable(*arguments)
+    assert (code, out) == (1, '')
+    assert errors.startswith('udp_infer needs ROS 2 (') and errors.count('\n') == 1
+
+
+def test_models_are_listed_and_described_without_ros(tmp_path):
+    code, out, errors = run_executable('--list-models')
+    assert (code, errors) == (0, '') and 'nanodet_g_416' in out
+    picture = tmp_path / 'gray.png'
+    cv2.imwrite(str(picture), np.full((48, 64, 3), 127, dtype=np.uint8))
+    code, out, errors = run_executable(
+        '--describe-model', 'nanodet_g_416', '--image', picture)
+    assert (code, errors) == (0, '') and 'family   yolo' in out and 'found    0' in out
+    code, out, errors = run_executable('--describe-model', '/no/such.onnx')
+    assert (code, out, errors) == (
+        1, '', "model.id = '/no/such.onnx': no such file; check the path\n")
+
+
+def test_without_ros_and_without_the_engine_the_extra_is_named():
+    code, out, errors = run_executable(
+        '--list-models', code=f'{EXECUTABLE}'.replace("'cv_bridge'", "'cv_bridge', 'cv2'"))
+    assert (code, out) == (1, '') and errors.count('\n') == 1
+    assert errors.endswith("install what the engine needs: pip install '.[engine]'\n")

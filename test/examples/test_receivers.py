@@ -5,19 +5,43 @@
 
 from pathlib import Path
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 
-from helpers import make_result
+from helpers import make_result, wait_until
 import numpy as np
 import pytest
 from udp_infer_ros.outputs.udp import UdpOutput
 from udp_infer_ros.settings import Settings
 
 EXAMPLES = Path(__file__).resolve().parents[2] / 'examples'
+
+
+@pytest.mark.timeout(30)
+def test_ctrl_c_and_a_port_in_use_end_the_python_receiver_without_a_traceback():
+    command = [sys.executable, EXAMPLES / 'receive.py']
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(('', 0))
+        port = other.getsockname()[1]
+        done = subprocess.run([*command, str(port)], capture_output=True, text=True, timeout=20)
+        assert (done.returncode, done.stderr) == (
+            1, f'port {port}: [Errno 98] Address already in use\n')
+    process = subprocess.Popen([*command, str(port)], stderr=subprocess.PIPE, text=True)
+
+    def is_bound():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(('', port))
+            except OSError:
+                return True
+        return False
+    wait_until(is_bound)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == ''
 
 
 @pytest.mark.timeout(30)

@@ -13,6 +13,7 @@ import shutil
 from launch_helpers import (
     lines_of_the_node, MULTI, ONE, read_until, run, running, show_arguments, write_parent)
 import pytest
+from udp_infer_ros.settings import PARAMETERS
 
 BOTH = pytest.mark.parametrize('path', [ONE, MULTI], ids=['one', 'multi'])
 
@@ -27,6 +28,11 @@ def test_show_args_lists_every_argument_with_a_description(path, names):
     declared = show_arguments(path)
     assert declared.keys() == names
     assert all('.' in description for description in declared.values())
+
+
+def test_the_model_argument_has_the_description_of_the_parameter():
+    description = show_arguments(ONE)['model']
+    assert description.startswith(PARAMETERS['model.id'].meaning) and 'Empty: ' in description
 
 
 def test_arguments_take_precedence_over_the_params_file(params, frames, tmp_path):

@@ -12,8 +12,9 @@ import sys
 
 from helpers import make_result
 import pytest
-from udp_infer_ros.outputs.payload import encode
+from udp_infer_ros.outputs.payload import encode, to_json
 
+NO_RECORDING = 'line 1 is neither a line of --record nor a message'
 pytestmark = [pytest.mark.once, pytest.mark.timeout(30)]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,29 @@ def test_a_recording_is_replayed_with_the_same_output(start, run, path):
     assert replayed.returncode == 0
     assert replayed.stdout.splitlines() == live
     assert '2 frames, 1 lost' in replayed.stderr
+
+
+@pytest.mark.parametrize('payload, sender', [('full', 'recording.jsonl  test'),
+                                             ('roboflow', 'recording.jsonl')])
+def test_a_file_of_messages_as_json_prints_them_is_replayed(run, path, payload, sender):
+    path.write_text(''.join(
+        to_json(make_result(2, seq=seq), payload=payload) + '\n' for seq in (1, 2)))
+    replayed = run('--replay', path)
+    assert replayed.returncode == 0
+    assert len(replayed.stdout.splitlines()) == 2
+    assert f'{sender}: 2 frames, 0 lost' in replayed.stderr
+    path.write_bytes(path.read_bytes()[:-20])
+    assert 'line 2 is incomplete; it is skipped' in run('--replay', path).stderr
+
+
+@pytest.mark.parametrize('text', [
+    '{"frame_id": 1}', '[]', '"received"', '{"predictions": [], "udp_infer": 1}',
+    '{"predictions": [], "udp_infer": {"stamp": {"sec": "1"}}}',
+    '{"received": 1' + '0' * 400 + ', "sender": "a", "message": {}}'])
+def test_json_that_is_no_message_is_refused(run, path, text):
+    path.write_text(text + '\n')
+    done = run('--replay', path)
+    assert (done.returncode, done.stderr) == (2, f'--replay = {path}: {NO_RECORDING}\n')
 
 
 def test_a_message_of_unprintable_characters_is_recorded_with_the_same_value(start, path):
@@ -102,13 +126,13 @@ def test_a_file_that_is_not_a_recording_is_refused(run, path, text):
     path.write_bytes(text.encode('latin-1'))
     done = run('--replay', path)
     assert done.returncode == 2
-    assert done.stderr == f'--replay = {path}: line 1 was not written by --record\n'
+    assert done.stderr == f'--replay = {path}: {NO_RECORDING}\n'
 
 
 @pytest.mark.parametrize('received', [1e300, -1.0, float('nan'), float('inf')])
 def test_a_time_that_no_recording_has_is_refused(run, path, received):
     write_recording(path, 1, received=received)
-    assert run('--replay', path).stderr.endswith('line 1 was not written by --record\n')
+    assert run('--replay', path).stderr.endswith(f'{NO_RECORDING}\n')
 
 
 def test_the_sender_in_a_recording_cannot_control_the_terminal(run, path):

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 
-from helpers import make_result
+from helpers import make_result, wait_until
 import pytest
 from udp_infer_ros.outputs.payload import encode
 
@@ -147,7 +147,26 @@ def test_a_command_that_received_nothing_prints_what_to_check(start, arguments):
     assert (code, lines) == (1, [])
     assert errors.splitlines()[-1] == (
         f'no message arrived on 127.0.0.1:{listener.port}; check --port and --host, udp.targets '
-        'of the sender, and the firewall')
+        'of the sender, that it processes images, and the firewall')
+
+
+@pytest.mark.parametrize('arguments', [(), ('--json',)])
+def test_what_to_check_is_printed_once_if_no_message_arrives_for_some_seconds(start, arguments):
+    listener = start('--count', '2', *arguments)
+    hint = f'no message for 5 s on 127.0.0.1:{listener.port}; check --port and --host, '
+    wait_until(lambda: hint in listener.stderr.read_text(), 15.0)
+    data = encode(make_result(1))[0]
+    for _ in range(2):
+        listener.send(data)
+    code, lines, errors = listener.finish()
+    assert code == 0 and len(lines) == 2 and not any('no message' in line for line in lines)
+    assert errors.count('no message') == 1
+
+
+def test_a_live_table_is_not_interrupted_by_what_to_check(start):
+    pytest.importorskip('rich')
+    listener = start('--timeout', '6', terminal=(100, 30))
+    assert 'no message for' not in listener.finish()[2]
 
 
 def test_an_empty_recording_is_named(tmp_path, run):

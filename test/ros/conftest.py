@@ -24,10 +24,10 @@ def make_bench(model):
     from ros_helpers import Bench
     benches = []
 
-    def make(start=True, **values):
+    def make(start=True, cli_args=None, **values):
         parameters = {'model.id': model, 'model.threads': 1}
         parameters.update({name.replace('__', '.'): value for name, value in values.items()})
-        benches.append(Bench(parameters, start=start))
+        benches.append(Bench(parameters, start=start, cli_args=cli_args))
         return benches[-1]
     yield make
     for bench in benches:

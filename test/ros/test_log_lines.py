@@ -97,7 +97,7 @@ def test_a_failed_activation_logs_its_reason_and_the_state(make_logged):
     bench, logged = make_logged(start=False, source__uri='/dev/video63')
     assert bench.transition('configure') and not bench.transition('activate')
     wait_for(bench, logged, 'activate did not succeed, the node is inactive')
-    wait_for(bench, logged, 'the device does not open')
+    wait_for(bench, logged, 'no such device; ')
 
 
 def test_disabling_and_enabling_log_a_line_each(make_logged):
@@ -135,6 +135,18 @@ def test_the_first_image_of_a_topic_is_logged_once_with_size_encoding_and_qos(ma
     assert wait_for(bench, logged, 'first image') == [
         'first image of topic /image_raw: 128 x 64, bgr8; subscription best effort volatile; '
         'publishers: /peer best effort volatile']
+
+
+def test_the_first_image_is_logged_with_the_qos_after_the_subscription_is_adapted(make_logged):
+    bench, logged = make_logged()
+    camera = bench.camera()
+
+    def is_logged():
+        camera.publish(gray_image())
+        return any('first image' in line for line in logged)
+    bench.wait_until(is_logged, period_s=0.005)
+    [line] = [line for line in logged if 'first image' in line]
+    assert line.endswith('; subscription reliable volatile; publishers: /peer reliable volatile')
 
 
 def test_the_first_image_of_a_compressed_topic_is_logged_with_size_and_format(make_logged):

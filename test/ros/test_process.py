@@ -67,10 +67,10 @@ def end(process):
 @pytest.mark.parametrize('parameter, text', [
     ('detect.confidence:=7',
      'detect.confidence = 7: must be a number from 0 to 1; the default is 0.4'),
-    ('model.id:=/no/such.onnx', "model.id = '/no/such.onnx': must be the name of a model or the"),
+    ('model.id:=/no/such.onnx', "model.id = '/no/such.onnx': no such file; check the path"),
     ('model.labels:=[a, b]', "model.labels = ['a', 'b']: has 2 classes, but the network has 80"),
     ('source.uri:=/no/such.mp4', "source.uri = '/no/such.mp4': no such file or device"),
-    ('source.uri:=63', "source.uri = '/dev/video63': the device does not open"),
+    ('source.uri:=63', "source.uri = '/dev/video63': no such device; the"),
     ("udp.targets:=['no-such-host.invalid:5']", "the host 'no-such-host.invalid' is unknown"),
     ("udp.targets:=['127.0.0.1:70000']", 'must be host:port with a port from 1 to 65535'),
     ('detect.classes:=[persn]', "the model has no class 'persn'; did you mean 'person'?"),

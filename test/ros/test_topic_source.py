@@ -14,8 +14,10 @@ from diagnostic_msgs.msg import DiagnosticArray
 from helpers import FUZZ_FACTOR, write_model, yolo_table
 import numpy as np
 import pytest
+import rclpy
+from rclpy.context import Context
 from ros_helpers import gray_image, make_image
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from udp_infer_ros.ros import convert
 from udp_infer_ros.ros.topic_source import MESSAGES, TopicSource
 from udp_infer_ros.settings import SourceSettings
@@ -230,9 +232,49 @@ def test_a_stall_is_counted_and_logged_once_with_the_number_of_publishers(make_b
     bench.wait_until(lambda: len(reports) >= 2, because='time for several checks of the source')
     errors = capfd.readouterr().err
     assert errors.count('no image for') == 1
-    assert 'on topic /image_raw, which has 1 publishers; check their QoS' in errors
+    assert 'on topic /image_raw, which has 1 publisher; check QoS and network' in errors
     now = bench.node.stats.snapshot()
     assert now.stalls == 1 and 'no image for' in now.last_error
+
+
+@pytest.fixture
+def other_participant():
+    """Return a node of another DDS participant, in which a topic can have another type."""
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('other', context=context)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+@pytest.mark.parametrize('topic, transport, kind, text', [
+    ('/cam/image_raw/compressed', 'auto', CompressedImage,
+     'topic /cam/image_raw/compressed, whose type is sensor_msgs/msg/CompressedImage; remap '
+     'image_raw to /cam/image_raw: the compressed transport is found by itself'),
+    ('/cam/image_raw/compressed', 'compressed', CompressedImage,
+     'topic /cam/image_raw/compressed/compressed, which has 0 publishers; remap image_raw to '
+     '/cam/image_raw: the compressed transport is found by itself'),
+    ('/cam/jpeg', 'auto', CompressedImage,
+     'topic /cam/jpeg, whose type is sensor_msgs/msg/CompressedImage; publish it with a name '
+     'that ends with /compressed'),
+    ('/cam/camera_info', 'auto', CameraInfo,
+     'topic /cam/camera_info, whose type is sensor_msgs/msg/CameraInfo; remap image_raw to a '
+     'topic of the type sensor_msgs/msg/Image'),
+])
+def test_a_topic_of_another_type_is_reported_with_its_type_and_what_to_do(
+        make_bench, other_participant, capfd, topic, transport, kind, text):
+    bench = make_bench(
+        start=False, cli_args=['--ros-args', '-r', f'image_raw:={topic}'],
+        source__transport=transport, source__stall_timeout_s=1.0)
+    other_participant.create_publisher(kind, topic, 1)
+    bench.wait_until(lambda: bench.node.count_publishers(topic) == 1)
+    assert bench.bring_up()
+    reports = []
+    bench.peer.create_subscription(DiagnosticArray, '/diagnostics', reports.append, 10)
+    bench.wait_until(lambda: any(
+        text in status.message for report in reports for status in report.status))
+    assert text in capfd.readouterr().err
 
 
 def test_a_password_is_neither_in_a_parameter_nor_in_the_log():

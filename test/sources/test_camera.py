@@ -3,6 +3,7 @@
 
 """A camera is opened, started, watched and stopped; its health says whether frames arrive."""
 
+import re
 import threading
 import time
 
@@ -15,6 +16,7 @@ from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.camera import CameraSource
 from udp_infer_ros.sources.open import make_source
 from udp_infer_ros.sources.uri import SourceUri
+from udp_infer_ros.sources.video import cameras
 
 pytestmark = pytest.mark.timeout(60)
 URI = SourceUri.parse('rtsp://camera')
@@ -74,9 +76,18 @@ def test_frames_beyond_max_fps_are_not_decoded(camera):
 
 def test_a_device_that_does_not_exist_is_refused():
     source = make_source(SourceSettings(uri='63'), time.time_ns)
-    with pytest.raises(SourceError, match='the device does not open; check that it is plugged in'):
+    with pytest.raises(SourceError, match=f'no such device; {re.escape(cameras())}'):
         source.open()
     assert source.stop()
+
+
+def test_the_devices_that_exist_are_listed_in_the_order_of_their_numbers(tmp_path):
+    assert cameras(tmp_path) == (
+        f'there is no {tmp_path}/video*, so check that the camera is plugged in')
+    for number in (10, 2, 0):
+        (tmp_path / f'video{number}').touch()
+    assert cameras(tmp_path) == (
+        f'the devices are {tmp_path}/video0, {tmp_path}/video2, {tmp_path}/video10')
 
 
 def test_an_absent_camera_is_an_error_unless_the_settings_say_to_wait(camera, caplog):

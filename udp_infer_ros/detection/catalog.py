@@ -56,6 +56,8 @@ class CatalogModel:
     family: FamilyName = 'auto'
     labels: tuple[str, ...] = ()
     """Class names; empty if the file has them."""
+    note: str = ''
+    """For the description of the model."""
 
     def complete(self, settings: ModelSettings) -> ModelSettings:
         """Return settings with the family and the class names, unless they are set."""
@@ -69,7 +71,8 @@ Catalog = Mapping[str, CatalogModel]
 
 CATALOG: Catalog = {model.name: model for model in (
     CatalogModel(
-        name='nanodet_g_416', megabytes=7.6, ap=22.9, input_px=416, source='RangiLyu/nanodet'),
+        name='nanodet_g_416', megabytes=7.6, ap=22.9, input_px=416, source='RangiLyu/nanodet',
+        note='NanoDet-g; this file has the input and the outputs of YOLOv8, not of NanoDet'),
     CatalogModel(
         # The pages of opencv_zoo call this file NanoDet-Plus-m-1.5x and state an AP of 30.4. Its
         # size and its outputs, a pair for each of three strides, are those of NanoDet-m, for

@@ -9,6 +9,7 @@ from udp_infer_ros.detection.catalog import CATALOG, Catalog, CatalogModel
 from udp_infer_ros.detection.model_store import cached_path
 from udp_infer_ros.frame import Detections
 from udp_infer_ros.model_info import ModelInfo
+from udp_infer_ros.wording import counted
 
 SHOWN_LABELS = 10
 SHOWN_DETECTIONS = 20
@@ -21,15 +22,23 @@ def describe_model(info: ModelInfo) -> str:
     rows = {
         'model': info.name,
         'file': info.path,
+        **_note(info),
         'family': f'{info.family} ({info.family_reason})',
         'input': f'{info.input_width} x {info.input_height}, {info.input_dtype} '
                  f'({info.input_reason})',
         'image': info.preprocessing,
         'classes': f'{len(info.labels)}: {labels}{f" and {more} more" if more > 0 else ""}',
-        'device': f'{info.provider} ({info.provider_reason}), {info.threads} threads',
+        'device': f'{info.provider} ({info.provider_reason}), {counted(info.threads, "thread")}',
         'one run': f'{info.warm_up_ms:.1f} ms',
     }
     return '\n'.join(f'{name:8} {text}' for name, text in rows.items())
+
+
+def _note(info: ModelInfo) -> dict[str, str]:
+    model = CATALOG.get(info.name)
+    if model is None or not model.note or info.path != str(cached_path(model)):
+        return {}
+    return {'note': model.note}
 
 
 def describe_detections(found: Detections) -> str:

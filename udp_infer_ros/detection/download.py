@@ -172,9 +172,12 @@ def _download_checked(url: str, part: _Part, sha256: str) -> None:
 
 
 def _download_with_retries(url: str, part: _Part) -> None:
+    logged = None
     for attempt in range(1, ATTEMPTS + 1):
         headers = part.headers()
-        log.info('downloading %s%s', redacted(url), ', the rest of it' if headers else '')
+        if headers != logged:
+            log.info('downloading %s%s', redacted(url), ', the rest of it' if headers else '')
+        logged = headers
         try:
             _download_once(url, part, headers)
             return

@@ -108,17 +108,33 @@ def _of_catalog(model: CatalogModel, sha256: str) -> Path:
     if sha256 not in ('', model.sha256):
         raise wrong_checksum(model.name, expected=sha256, found=model.sha256)
     path = cached_path(model)
-    download(model.url, path, model.sha256)
+    try:
+        download(model.url, path, model.sha256)
+    except ModelError as error:
+        # The user set only a name, neither the address nor the checksum.
+        rule = error.rule if error.name == 'model.id' else (
+            'the downloaded file has another checksum than the catalog')
+        raise ModelError(
+            'model.id', model.name, f'{rule} ({model.url})', error.remedy
+            if error.name == 'model.id' else 'use another model, or give the path of a file',
+        ) from error
     return path
 
 
 def _unknown(model_id: str, catalog: Catalog) -> ModelError:
+    if '/' in model_id or model_id.endswith('.onnx'):
+        path = Path(model_id)
+        return ModelError(
+            'model.id', redacted(model_id),
+            'is a folder, not an ONNX file' if path.expanduser().is_dir() else 'no such file',
+            'check the path' if path.is_absolute() or model_id.startswith(('~', 'file://'))
+            else f'a relative path starts at {Path.cwd()}')
     names = sorted({*bundled_models(), *catalog})
     near = get_close_matches(model_id, names, n=1)
     return ModelError(
         'model.id', redacted(model_id), 'must be the name of a model or the path of an ONNX file',
         (f'did you mean {near[0]}? ' if near else '')
-        + f'the names are {", ".join(names)}; a relative path starts at {Path.cwd()}')
+        + f'the names are {", ".join(names)}')
 
 
 def _require_onnx(model_id: str, suffix: str) -> None:

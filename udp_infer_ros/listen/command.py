@@ -37,7 +37,11 @@ MAX_DATAGRAM_BYTES = 65535
 RECEIVE_BUFFER_BYTES = 4 << 20
 NO_MESSAGE, CANNOT_START, INVALID, CANNOT_WRITE = 1, 2, 3, 4
 """Exit codes."""
-NO_MESSAGE_REMEDY = 'check --port and --host, udp.targets of the sender, and the firewall'
+NO_MESSAGE_REMEDY = (
+    'check --port and --host, udp.targets of the sender, that it processes images, and the '
+    'firewall')
+HINT_AFTER_S = 5.0
+"""After this long without a message, a hint is printed, once."""
 MAX_OPTION = 1e9
 """Of --count and --timeout: a timeout of a socket cannot be any number."""
 
@@ -115,20 +119,27 @@ class Listener:
 
 
 def datagrams(
-    receiver: socket.socket, remaining_s: Callable[[], float | None],
+    receiver: socket.socket, silent_s: Callable[[], float], timeout_s: float | None,
+    hint: Callable[[], None] | None,
 ) -> Iterator[Datagram]:
     """
     Yield the datagrams that arrive at a socket.
 
-    :param remaining_s: returns how long to wait for the next one; None: no limit. Ends after that.
+    :param silent_s: returns the time since the last message.
+    :param timeout_s: ends after this long without a message; None: never.
+    :param hint: called once after some seconds without a message; None: not called.
     """
-    while True:
-        wait_s = remaining_s()
-        receiver.settimeout(None if wait_s is None else max(wait_s, 1e-6))
+    while timeout_s is None or silent_s() < timeout_s:
+        limits_s = [timeout_s, HINT_AFTER_S if hint is not None else None]
+        waits_s = [limit_s - silent_s() for limit_s in limits_s if limit_s is not None]
+        receiver.settimeout(max(min(waits_s), 1e-6) if waits_s else None)
         try:
             data, address = receiver.recvfrom(MAX_DATAGRAM_BYTES)
         except TimeoutError:
-            return
+            if hint is not None and silent_s() >= HINT_AFTER_S:
+                hint()
+                hint = None
+            continue
         yield data, f'{address[0]}:{address[1]}', time.time()
 
 
@@ -266,12 +277,16 @@ def _listen(
     listener: Listener, source: socket.socket | BinaryIO, options: argparse.Namespace,
     table: show.Table | None,
 ) -> None:
-    def remaining_s() -> float | None:
+    def silent_s() -> float:
         # Invalid datagrams do not extend the timeout.
-        return None if options.timeout is None else (
-            listener.last_message_s + options.timeout - time.monotonic())
+        return time.monotonic() - listener.last_message_s
+
+    def hint() -> None:
+        print(f'no message for {HINT_AFTER_S:.0f} s on {_address(source)}; {NO_MESSAGE_REMEDY}',
+              file=sys.stderr)
     incoming = (
-        datagrams(source, remaining_s) if isinstance(source, socket.socket) else replay(source))
+        datagrams(source, silent_s, options.timeout, hint if table is None else None)
+        if isinstance(source, socket.socket) else replay(source))
     for data, sender, received_s in incoming:
         listener.receive(data, sender, received_s)
         if table is not None:

@@ -1,7 +1,12 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Recordings of messages: JSON Lines files, written by --record and read by --replay."""
+"""
+Recordings of messages: JSON Lines files, written by --record and read by --replay.
+
+A line of --record is a message with the time of its arrival and its sender. A line may also be
+just the message, as --json and examples/detect_video.py print it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,7 @@ from udp_infer_ros.listen.message import MAX_TEXT, Message
 from udp_infer_ros.listen.show import printable
 
 LINE_START = b'{"received":'
+MESSAGE_START = b'{"frame_id":'
 MAX_LINE_BYTES = 1 << 20
 """More than the line of any datagram."""
 MAX_RECEIVED_S = 2.0**33
@@ -67,24 +73,32 @@ def replay(file: BinaryIO) -> Iterator[Datagram]:
 
     A torn last line, of a listener that was killed or of a full disk, is skipped with a warning.
 
-    :raises ValueError: if a line was not written by --record.
+    :raises ValueError: if a line is neither of --record nor a message.
     """
     start_s, first_s = time.monotonic(), None
     for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b''), 1):
         try:
-            data, sender, received_s = _parse_line(line)
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            data, sender, received_s = _parse_line(line, file.name)
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+                RecursionError) as error:
             if isinstance(error, ValueError) and _is_torn(line):
                 print(f'{file.name}: line {number} is incomplete; it is skipped', file=sys.stderr)
                 return
-            raise ValueError(f'line {number} was not written by --record') from error
+            raise ValueError(
+                f'line {number} is neither a line of --record nor a message') from error
         first_s = received_s if first_s is None else first_s
         time.sleep(max(0.0, received_s - first_s - (time.monotonic() - start_s)))
         yield data, sender, received_s
 
 
-def _parse_line(line: bytes) -> Datagram:
+def _parse_line(line: bytes, file_name: str) -> Datagram:
     entry = json.loads(line)
+    if 'received' not in entry:
+        # At the pace of the frames. Messages without a stamp follow each other at once.
+        stamp = entry.get('udp_infer', {}).get('stamp', {})
+        entry = {'received': stamp.get('sec', 0) + stamp.get('nanosec', 0) * 1e-9,
+                 'sender': Path(file_name).name, 'message': entry}
+        entry['message']['predictions']  # A KeyError means that it is no message.
     received_s = float(entry['received'])
     if not 0.0 <= received_s <= MAX_RECEIVED_S:
         raise ValueError('received')
@@ -93,5 +107,5 @@ def _parse_line(line: bytes) -> Datagram:
 
 
 def _is_torn(line: bytes) -> bool:
-    return (line.startswith(LINE_START[:len(line)]) and not line.endswith(b'\n')
-            and len(line) < MAX_LINE_BYTES)
+    is_begun = any(line.startswith(start[:len(line)]) for start in (LINE_START, MESSAGE_START))
+    return is_begun and not line.endswith(b'\n') and len(line) < MAX_LINE_BYTES

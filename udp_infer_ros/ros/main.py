@@ -39,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import rclpy
         from rclpy.utilities import remove_ros_args
     except ImportError as error:
-        print(f'udp_infer needs ROS 2 ({error}): source its setup.bash, or run the engine without '
-              'ROS as examples/detect_video.py does', file=sys.stderr)
-        return 1
+        return main_without_ros(argv, error)
     try:
         options = parse(remove_ros_args(argv)[1:])
         if not options.list_models:
@@ -52,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'udp_infer: invalid ROS arguments: {redacted(str(error))}', file=sys.stderr)
         return 1
     try:
-        if options.list_models or options.describe_model is not None:
+        if is_about_models(options):
             from udp_infer_ros.ros import model_command
             code = model_command.run(options, argv)
         else:
@@ -60,6 +58,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         rclpy.try_shutdown()
     return leave(code)
+
+
+def main_without_ros(words: Sequence[str], cause: ImportError) -> int:
+    """
+    Run the options about models, which need ROS only for parameters; return the exit code.
+
+    :param words: the command line.
+    :param cause: why rclpy cannot be imported.
+    """
+    if '--ros-args' not in words and is_about_models(options := parse(words[1:])):
+        try:
+            from udp_infer_ros.ros import model_command
+        except ImportError as error:
+            print(f"udp_infer: {error}; install what the engine needs: pip install '.[engine]'",
+                  file=sys.stderr)
+            return 1
+        return leave(model_command.run(options, words))
+    print(f'udp_infer needs ROS 2 ({cause}): source its setup.bash; without ROS there are '
+          '--list-models, --describe-model ID, and examples/detect_video.py', file=sys.stderr)
+    return 1
 
 
 def leave(code: int) -> int:
@@ -142,6 +160,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if options.out and not options.image:
         parser.error('--out needs --image')
     return options
+
+
+def is_about_models(options: argparse.Namespace) -> bool:
+    """Return whether the arguments ask for text about models, so that no node is started."""
+    return options.list_models or options.describe_model is not None
 
 
 def on_signal(handle: Callable[[str], object]) -> None:

@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The options of `udp_infer` about models: they print text, and start no node."""
+"""
+The options of `udp_infer` about models: they print text, and start no node.
+
+They are available without ROS, too. Only parameters need it, so it is imported for these only.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,11 @@ from pathlib import Path
 import sys
 
 import cv2
-from rclpy.node import Node
 from udp_infer_ros.detection.describe import describe_detections, describe_model, list_models
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.errors import DecodeError, SettingError, UdpInferError
 from udp_infer_ros.frame import BgrImage, Detections
 from udp_infer_ros.outputs.annotate import Annotator
-from udp_infer_ros.ros.core_log import CORE_LOG
-from udp_infer_ros.ros.params import given_settings, overrides, unknown, unmatched_files
 from udp_infer_ros.settings import Settings
 from udp_infer_ros.sources.picture import decode_picture
 from udp_infer_ros.standard_streams import write_output
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     :return: the exit code.
     """
     logging.basicConfig(format='%(message)s')
-    CORE_LOG.setLevel(logging.INFO)  # For the progress of a download.
+    logging.getLogger('udp_infer_ros').setLevel(logging.INFO)  # For the progress of a download.
     try:
         if options.list_models:
             write_output(list_models())
@@ -75,6 +76,8 @@ def _settings(words: Sequence[str]) -> Settings:
     """
     if not any(flag in words for flag in ROS_FLAGS):
         return Settings()
+    from rclpy.node import Node
+    from udp_infer_ros.ros.params import given_settings, overrides, unknown, unmatched_files
     node = Node('udp_infer', enable_rosout=False, start_parameter_services=False)
     try:
         given = overrides(node)

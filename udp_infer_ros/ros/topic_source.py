@@ -27,14 +27,16 @@ from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.ros.convert import (
     image_from_ros, image_from_ros_compressed, stamp_ns_from_ros)
 from udp_infer_ros.ros.params import overrides
-from udp_infer_ros.ros.transport_loss import TransportLoss
+from udp_infer_ros.ros.transport_loss import remedy, TransportLoss
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.intake import Intake, RawFrame
 from udp_infer_ros.sources.report import SourceReport
+from udp_infer_ros.wording import counted
 
 Decoder = Callable[[Any], BgrImage]
 MESSAGES: dict[str, tuple[type, Decoder]] = {
     'raw': (Image, image_from_ros), 'compressed': (CompressedImage, image_from_ros_compressed)}
+TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/CompressedImage'}
 
 
 class TopicSource:
@@ -64,8 +66,10 @@ class TopicSource:
         self._subscription: Any = None
         self._reliability: ReliabilityPolicy | None = None
         self._frame_id: str | None = None
+        self._decoded: tuple[str, str] = ('', '')
+        """The topic of the first decoded image, and its format; the worker writes it."""
         self._announced = ''
-        """The topic whose first image was logged; the worker writes it."""
+        """The topic whose first image was logged."""
         self._stalled = False
         self._lost = False
         """Whether images had arrived before they stopped."""
@@ -105,14 +109,17 @@ class TopicSource:
         if self._stopped:
             return
         self._adapt()
+        self._announce()
         if self._loss.poll():
-            self._node.get_logger().warning(self._loss.describe(self.topic))
+            self._node.get_logger().warning(f'{self._loss.describe(self.topic)}; {remedy()}')
         stalled = self._is_silent()
         if self._stalled and not stalled and self._lost:
             self._node.get_logger().info(f'{self.description}: images arrive again')
         elif stalled and not self._stalled:
             self._lost = self._frame_id is not None
             text = self._stall_text()
+            if self._is_lossy():
+                text = f'{text}; {remedy()}'
             self._intake.stats.count_stall()
             self._intake.stats.record_error(text)
             self._node.get_logger().warning(text)
@@ -125,25 +132,42 @@ class TopicSource:
         lost = self._intake.stats.transport_lost
         part = replace(part, values={
             **part.values, 'dropped_transport': 'unknown' if lost is None else lost})
-        if part.level == Level.OK and self._loss.is_excessive:
-            part = replace(
-                part, level=Level.WARN, message=self._loss.describe(self.topic))
-        return part
+        if not self._loss.is_excessive:
+            return part
+        if part.level == Level.OK:
+            part = replace(part, level=Level.WARN, message=self._loss.describe(self.topic))
+        # Not in the message: `ros2 topic echo` prints the first 128 characters of each text.
+        return replace(part, values={**part.values, 'remedy': remedy()})
 
     def _is_silent(self) -> bool:
         return self._intake.silent_s >= self._stall_timeout_s
 
     def _stall_text(self) -> str:
-        count = self._node.count_publishers(self.topic)
-        if count and self._loss.is_excessive:
-            return (
-                f'no image for {self._intake.silent_s:.0f} s on {self.description}: '
-                f'{self._loss.describe(self.topic)}')
-        remedy = (
-            'check their QoS and the network' if count else 'check the name, or remap image_raw')
-        return (
-            f'no image for {self._intake.silent_s:.0f} s on {self.description}, which has '
-            f'{count} publishers; {remedy}')
+        begin = f'no image for {self._intake.silent_s:.0f} s on {self.description}'
+        if self._is_lossy():
+            return f'{begin}: {self._loss.describe(self.topic)}'
+        other, count = self._other_type(), self._node.count_publishers(self.topic)
+        fault = f'whose type is {other}' if other else f'which has {counted(count, "publisher")}'
+        return f'{begin}, {fault}; {self._what_to_do(other, count)}'
+
+    def _is_lossy(self) -> bool:
+        return self._loss.is_excessive and self._node.count_publishers(self.topic) > 0
+
+    def _other_type(self) -> str:
+        """Return the type of the messages on the topic; empty if images are published there."""
+        types = {item.topic_type for item in self._node.get_publishers_info_by_topic(self.topic)}
+        return '' if TYPES[self._transport] in types else ', '.join(sorted(types))
+
+    def _what_to_do(self, other: str, count: int) -> str:
+        """Return the remedy for a topic with publishers of another type, of images, or none."""
+        base = self._topics['raw'].removesuffix('/compressed')
+        if base != self._topics['raw'] and (other == TYPES['compressed'] or not count):
+            return f'remap image_raw to {base}: the compressed transport is found by itself'
+        if other == TYPES['compressed']:
+            return 'publish it with a name that ends with /compressed'
+        if other:
+            return f'remap image_raw to a topic of the type {TYPES[self._transport]}'
+        return 'check QoS and network' if count else 'check the name, or remap image_raw'
 
     def _adapt(self) -> None:
         """Subscribe, or subscribe again if the publishers require it."""
@@ -212,7 +236,7 @@ class TopicSource:
         if frame_id != self._frame_id:
             self._check_frame_id(frame_id)
         if topic != self._announced:
-            decode = partial(self._decode_first, topic, decode, self._qos())
+            decode = partial(self._decode_first, topic, decode)
         try:
             stamp_ns = stamp_ns_from_ros(message.header)
         except FrameError as error:
@@ -222,16 +246,21 @@ class TopicSource:
             decode=partial(decode, message), stamp_ns=stamp_ns, frame_id=frame_id, source=topic,
             arrival_s=arrival_s))
 
-    def _decode_first(self, topic: str, decode: Decoder, qos: str, message: Any) -> BgrImage:
-        """Decode an image, and log its format if it is the first one; runs in the worker."""
+    def _decode_first(self, topic: str, decode: Decoder, message: Any) -> BgrImage:
+        """Decode an image, and keep its format for the log; runs in the worker."""
         image = decode(message)
-        if topic != self._announced:
-            self._announced = topic
-            height, width = image.shape[:2]
-            encoding = getattr(message, 'encoding', '') or message.format
-            self._node.get_logger().info(
-                f'first image of topic {topic}: {width} x {height}, {printable(encoding)}; {qos}')
+        height, width = image.shape[:2]
+        encoding = getattr(message, 'encoding', '') or message.format
+        self._decoded = topic, f'{width} x {height}, {printable(encoding)}'
         return image
+
+    def _announce(self) -> None:
+        """Log the first image of the topic, after the subscription is adapted to its publisher."""
+        topic, text = self._decoded
+        if topic != self.topic or topic == self._announced:
+            return
+        self._announced = topic
+        self._node.get_logger().info(f'first image of topic {topic}: {text}; {self._qos()}')
 
     def _qos(self) -> str:
         own = _qos_text(self._subscription.qos_profile)

@@ -74,12 +74,10 @@ class TransportLoss:
         return lost >= MIN_LOST and lost > MAX_SHARE * published
 
     def describe(self, topic: str) -> str:
-        """Return what was lost on the topic, and what to do, in one line."""
+        """Return what was lost on the topic."""
         lost, published = self._counts()
         window_s = max(1.0, self._samples[-1][0] - self._samples[0][0])
-        return (
-            f'the middleware lost {lost} of {published} images on {topic} in {window_s:.0f} s; '
-            f'{_remedy()}')
+        return f'the middleware lost {lost} of {published} images on {topic} in {window_s:.0f} s'
 
     def _counts(self) -> tuple[int, int]:
         """Return the numbers of lost and of lost or received images in the window."""
@@ -87,7 +85,8 @@ class TransportLoss:
         return lost - lost_before, lost - lost_before + offered - offered_before
 
 
-def _remedy() -> str:
+def remedy() -> str:
+    """Return what to do about lost images, in one line."""
     rmw = get_rmw_implementation_identifier()
     if not rmw.startswith('rmw_fastrtps'):
         return f'publish compressed images, or configure {rmw}; see docs/middleware.md'

@@ -19,6 +19,7 @@ from udp_infer_ros.sources.reader import open_reader, OpenReader, Reader
 from udp_infer_ros.sources.report import NOT_STARTED
 from udp_infer_ros.sources.source_thread import SourceThread
 from udp_infer_ros.sources.uri import SourceUri
+from udp_infer_ros.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -110,12 +111,13 @@ class FileSource:
                     if not self._offer(reader, timeline, intake):
                         return
                 elif self._settings.loop:
-                    log.debug('%s: starts again after %d frames', self._uri.redacted, count)
+                    log.debug('%s: starts again after %s', self._uri.redacted,
+                              counted(count, 'frame'))
                     timeline.restart(reader.interval_s)
                     reader.close()
                     reader = self._open_reader()
                 else:
-                    log.info('end of %s after %d frames', self._uri.redacted, count)
+                    log.info('end of %s after %s', self._uri.redacted, counted(count, 'frame'))
                     return
         finally:
             reader.close()

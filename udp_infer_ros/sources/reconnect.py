@@ -28,6 +28,7 @@ from udp_infer_ros.sources.intake import Intake, RawFrame
 from udp_infer_ros.sources.reader import open_reader, OpenReader, Reader
 from udp_infer_ros.sources.uri import SourceUri
 from udp_infer_ros.stats import Stats
+from udp_infer_ros.wording import counted
 
 STABLE_S = 2.0
 """An outage is over when frames have arrived for this long."""
@@ -405,9 +406,9 @@ class Reconnector:
             if self._was_open:
                 stats.count_reconnect()
             log.info(
-                '%s is %s after %.1f s and %d attempts: %s', self._uri.redacted,
+                '%s is %s after %.1f s and %s: %s', self._uri.redacted,
                 'back' if self._was_open else 'open', time.monotonic() - outage.since_s,
-                outage.attempts, self.description)
+                counted(outage.attempts, 'attempt'), self.description)
         else:
             log.info('first frame of %s', self.description)
         self._was_open = True
@@ -416,7 +417,7 @@ class Reconnector:
         """Wait before the next attempt: for the delay, and until the attempt may succeed."""
         delay_s = self._back_off.delay_s(time.monotonic() - outage.since_s)
         self._warnings.warning(
-            log, key, '%s; reopening in %.1f s, and then until frames arrive', error, delay_s)
+            log, key, '%s; reopening in %.1f s, and again until frames arrive', error, delay_s)
         log.debug(
             '%s: attempt %d after %.1f s', self._uri.redacted, outage.attempts + 1, delay_s)
         self._stopped.wait(delay_s)

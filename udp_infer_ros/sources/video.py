@@ -8,6 +8,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 import logging
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -143,9 +144,18 @@ def _open_capture(uri: SourceUri, settings: SourceSettings) -> cv2.VideoCapture:
     capture = _create_capture(uri, settings)
     if not capture.isOpened():
         capture.release()
+        if uri.kind == 'device' and not Path(uri.redacted).exists():
+            raise SourceError('source.uri', uri.redacted, 'no such device', cameras())
         raise SourceError(
             'source.uri', uri.redacted, f'the {uri.kind} does not open', _remedy(uri))
     return capture
+
+
+def cameras(folder: Path = Path('/dev')) -> str:
+    """Return which cameras exist, as a sentence."""
+    found = sorted(folder.glob('video*'), key=lambda path: (len(path.name), path.name))
+    return f'the devices are {", ".join(map(str, found))}' if found else (
+        f'there is no {folder}/video*, so check that the camera is plugged in')
 
 
 def _remedy(uri: SourceUri) -> str:

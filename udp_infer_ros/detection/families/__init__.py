@@ -88,10 +88,8 @@ def recognize(probe: ProbeResult, name: str, choice: str) -> tuple[Family, str]:
         '%s: outputs %s; families that match: %s', name, shapes,
         ', '.join(family.name for family in found) or 'none')
     if not found:
-        labels = '' if probe.class_count else 'name the classes in model.labels, or '
         raise ModelError(
-            'model.id', name, f'has outputs of an unknown layout: {shapes}',
-            f'{labels}set model.family if it is one of: {", ".join(FAMILIES)}')
+            'model.id', name, f'has outputs of an unknown layout: {shapes}', _remedy(probe))
     first = found[0]
     rivals = [family.name for family in found[1:] if {first.name, family.name} in AMBIGUOUS]
     if rivals:
@@ -100,3 +98,12 @@ def recognize(probe: ProbeResult, name: str, choice: str) -> tuple[Family, str]:
             f'set model.family to one of {", ".join((first.name, *rivals))}, or name the classes '
             'in model.labels')
     return first, first.recognized_by
+
+
+def _remedy(probe: ProbeResult) -> str:
+    """Return what to do if no family matches: a choice among those with these shapes."""
+    fitting = [name for name, family in FAMILIES.items() if family.fits(probe)]
+    if not fitting:
+        return 'no family has these shapes; export it in a format of docs/models.md'
+    labels = '' if probe.class_count else 'name the classes in model.labels, or '
+    return f'{labels}set model.family if it is one of: {", ".join(fitting)}'

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""What `make demo` and `make bench` print."""
+
+import json
+from pathlib import Path
+import subprocess
+import sys
+
+from helpers import write_clip
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import demo
+_, _, clip, out = sys.argv
+demo.clip_path = lambda: clip
+sys.argv[1:] = ['--out', out]
+sys.exit(demo.main())
+"""
+LAST_ROWS_OF_THE_BENCH = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import bench
+bench.median_ms = lambda run, repeat: 2.0
+bench.whole_frame(bench.Detector.load(bench.Settings().model))
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+def run(code, *arguments):
+    """Run code to its end; return its output."""
+    done = subprocess.run([sys.executable, '-c', code, *map(str, arguments)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_demo_copies_the_clip_and_explains_its_figures(tmp_path):
+    clip = write_clip(tmp_path / 'short.avi', frames=60, fps=25.0, step=3)
+    output = run(DEMO, ROOT / 'dev', clip, tmp_path / 'out')
+    assert (tmp_path / 'out' / 'clip.mp4').read_bytes() == clip.read_bytes()
+    assert 'frames       60 in the clip, 60 on the topic, 60 by UDP' in output
+    assert '0 frames have other detections on the topic than by UDP' in output
+    assert 'total is more than the sum of the stages: ' in output
+    assert 'out/clip.mp4' in output
+    summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
+    assert summary['frames_that_differ_between_topic_and_datagrams'] == 0
+
+
+def test_make_demo_prints_what_it_does_how_long_and_how_large_before_it_begins():
+    done = subprocess.run(['make', '-n', 'demo'], cwd=ROOT, capture_output=True, text=True)
+    first, second, *commands = done.stdout.splitlines()
+    assert 'detects and tracks' in first and 'minute' in first + second and 'GB' in second
+    assert 'demo.py' in commands[-1]
+
+
+def test_the_bench_compares_a_whole_frame_with_no_other_way():
+    lines = run(LAST_ROWS_OF_THE_BENCH, ROOT / 'bench').splitlines()
+    assert [line.split(':')[1].split('  ')[0].strip() for line in lines] == [
+        'a whole frame', 'ONNX Runtime alone, part of it']
+    assert all(line.endswith('2.000 ms') and line.count(' ms') == 1 for line in lines)
