@@ -12,7 +12,7 @@ help:       ## show this list
 
 demo:       ## detect and track in a clip, with real topics and datagrams; results in build/demo
 	@echo 'The node detects and tracks in a clip of 250 frames: about a minute. The first time, ROS 2 is'
-	@echo 'installed in build/ before: one to three minutes more, and 1.1 GB.'
+	@echo 'installed in build/ before: one to three minutes more, and about 1 GB.'
 	@$(IN_ENV) python dev/demo.py --out build/demo
 
 test:       ## all tests, with Jazzy and with Kilted
