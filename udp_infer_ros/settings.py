@@ -263,8 +263,8 @@ class ModelSettings:
     sha256: str = param('', (
         'Checksum of the model file. Required for a URL.'))
     labels: tuple[str, ...] = param((), (
-        'Class names in the order of the class index, or a list with the path of one text, YAML or '
-        'JSON file with them. Empty: the names in the model file.'))
+        'Class names in the order of the class index, or a list with the path of one text, YAML '
+        'or JSON file with them. Empty: the names in the model file.'))
     family: FamilyName = param('auto', (
         'Output format of the model. auto: detected from the file; ambiguous files are '
         'rejected.'))
