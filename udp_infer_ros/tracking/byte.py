@@ -15,6 +15,7 @@ Differences from the paper's code, and why:
 * The gate of the first association is the IoU alone. The score only ranks the pairs that pass
   (cost 1 - IoU * score); with the score in the gate, low-score boxes would need more overlap.
 * Ids are assigned at confirmation, so they are consecutive.
+* The motion of the camera is compensated, if it is known; see compensation.py.
 * Only a new track can be a duplicate of another one; see `DUPLICATE_HITS`.
 """
 
@@ -28,6 +29,8 @@ from udp_infer_ros.boxes import center_size_from_corners
 from udp_infer_ros.frame import Detections, NO_TRACK
 from udp_infer_ros.settings import TrackSettings
 from udp_infer_ros.tracking.association import best_pairs, iou
+from udp_infer_ros.tracking.camera_motion import Estimate, IDENTITY
+from udp_infer_ros.tracking.compensation import compensate
 from udp_infer_ros.tracking.motion import Floats, Index, Mask, Tracks
 
 LOW_SCORE_IOU = 0.5
@@ -100,6 +103,9 @@ class ByteTracker:
     def __init__(self, rules: TrackSettings) -> None:
         self._rules = rules
         self._next_id = 1
+        self.camera_motion: Estimate | None = None
+        """The motion that the latest `update` applied, see `compensate`."""
+        self._known_motion = IDENTITY
         self.reset()
 
     def configure(self, rules: TrackSettings) -> None:
@@ -111,7 +117,9 @@ class ByteTracker:
         self._tracks = Tracks.empty()
         self._stamp_ns: int | None = None
 
-    def update(self, detections: Detections, stamp_ns: int) -> NDArray[np.int64]:
+    def update(
+        self, detections: Detections, stamp_ns: int, estimate: Estimate | None = None,
+    ) -> NDArray[np.int64]:
         """
         Match the detections of one frame to tracks.
 
@@ -119,13 +127,24 @@ class ByteTracker:
             no area get no track.
         :param stamp_ns: capture time of the image, ns. A stamp earlier than the previous one (a
             recording that loops) resets the tracker.
+        :param estimate: motion of the camera since the previous call; None: do not compensate.
         :return: (n,) track id of each row, or NO_TRACK.
         """
         rules, observed = self._rules, Observations.from_detections(detections)
         high, low = rules.high_threshold, rules.low_threshold
 
-        # Step 1: predict the box of every track.
+        # Step 1: predict the box of every track, and move it with the image.
         is_first_frame = self._predict(stamp_ns)
+        self.camera_motion = estimate
+        if estimate is not None:
+            row = observed.unmatched(high)
+            self._tracks, self.camera_motion = compensate(
+                self._tracks, observed.box[row], observed.class_id[row], estimate,
+                self._known_motion)
+            if self.camera_motion.outcome == 'resized':  # It does not occur twice in a row.
+                self._known_motion = IDENTITY
+            elif self.camera_motion.matrix is not None:
+                self._known_motion = self.camera_motion.matrix
         confirmed = self._tracks.confirmed
 
         # Step 2: first association, with high-score boxes.

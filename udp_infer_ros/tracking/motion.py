@@ -12,7 +12,7 @@ of a random walk is proportional to time, so its value per second is 30 times th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,26 @@ class Tracks:
             self.covariance + dt_s * self.velocity_var + velocity_noise * dt_s / 2.0)
         self.velocity_var = self.velocity_var + velocity_noise
 
+    def moved(self, matrix: Floats) -> Tracks:
+        """
+        Return the tracks in the pixels of an image whose camera has moved.
+
+        Centers and their velocities follow the transform, sizes follow its scale. BoT-SORT
+        applies the 2 x 2 matrix to every pair of coordinates; under a rotation, that mixes width
+        and height.
+
+        :param matrix: (2, 3) transform of points, px.
+        """
+        linear = matrix[:, :2]
+        scale = float(np.sqrt(abs(np.linalg.det(linear))))
+        square = linear ** 2  # The diagonal of A P A^T, for independent coordinates.
+        return replace(
+            self, box=_transform(self.box, linear, scale) + np.append(matrix[:, 2], (0.0, 0.0)),
+            velocity=_transform(self.velocity, linear, scale),
+            box_var=_transform(self.box_var, square, scale ** 2),
+            covariance=_transform(self.covariance, square, scale ** 2),
+            velocity_var=_transform(self.velocity_var, square, scale ** 2))
+
     def correct(self, track: Index, box: Floats, stamp_ns: int) -> None:
         """
         Update the matched tracks with their detections (Kalman update); mark the others as lost.
@@ -161,6 +181,11 @@ class Tracks:
         self.matched_ns[track] = stamp_ns
         self.tracked[:] = False
         self.tracked[track] = True
+
+
+def _transform(values: Floats, linear: Floats, scale: float) -> Floats:
+    """Transform (n, 4) values of boxes: the center by a matrix (2, 2), the size by a factor."""
+    return np.hstack((values[:, :2] @ linear.T, values[:, 2:] * scale))
 
 
 def _sides(box: Floats) -> Floats:
