@@ -5,7 +5,10 @@
 
 from dataclasses import replace
 from itertools import count
+import threading
+from unittest.mock import Mock
 
+import cv2
 from helpers import make_frame, write_model, yolo_table
 import numpy as np
 import pytest
@@ -58,7 +61,7 @@ def test_every_stage_is_timed_and_the_total_begins_with_the_arrival(detector):
     frame = replace(make_frame(), arrival_s=97.0, wait_s=0.25, decode_s=0.5)
     assert pipeline.process(frame).latency_ms == {
         'wait': 250.0, 'decode': 500.0, 'preprocess': 1000.0, 'inference': 1000.0,
-        'postprocess': 1000.0, 'track': 1000.0, 'total': 7000.0}
+        'postprocess': 1000.0, 'motion': 1000.0, 'track': 1000.0, 'total': 8000.0}
 
 
 def test_a_result_has_the_drops_so_far(detector):
@@ -192,3 +195,74 @@ def test_the_image_is_not_changed_and_not_kept(detector):
     assert (frame.image == before).all()
     assert not any(np.shares_memory(frame.image, array) for array in (
         result.detections.xyxy, result.detections.score))
+
+
+@pytest.fixture
+def blind(tmp_path):
+    """Return a detector that detects nothing in tensors of 640 x 352."""
+    path = write_model(
+        tmp_path / 'blind.onnx', yolo_table([], 2, anchors=4620),
+        input_shape=(1, 3, 352, 640), metadata={'names': "['person', 'car']"})
+    detector = Detector.load(ModelSettings(id=str(path)))
+    yield detector
+    detector.close()
+
+
+def texture(shift=0):
+    """Return an image of 1280 x 720 of a camera that has moved to the left, px."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (45, 100, 3), dtype=np.uint8)
+    wide = cv2.resize(coarse, (1600, 720), interpolation=cv2.INTER_CUBIC)
+    return wide[:, 160 - shift:1440 - shift]
+
+
+def processed(pipeline, index, shift=0):
+    """Process the image of a camera that has moved; return the result."""
+    frame = make_frame(
+        index, width=1280, height=720, stamp_ns=SECOND_NS + index * SECOND_NS // 10)
+    return pipeline.process(replace(frame, image=texture(shift)))
+
+
+def test_a_result_has_the_motion_of_the_camera(blind):
+    pipeline = make_pipeline(blind)
+    assert processed(pipeline, 0).camera_motion is None
+    assert processed(pipeline, 1).camera_motion == (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    moved = processed(pipeline, 2, shift=30).camera_motion
+    assert moved == pytest.approx((1.0, 0.0, 30.0, 0.0, 1.0, 0.0), abs=0.5)
+    values = {part.name: part.values for part in pipeline.health()}['tracker']
+    assert values['motion_known_percent'] == pytest.approx(66.7)
+    assert values['motion_max_px'] == pytest.approx(30.0, abs=0.5)
+    pipeline.close()
+
+
+def test_the_compensation_is_switched_between_two_frames(blind):
+    pipeline = make_pipeline(blind)
+    processed(pipeline, 0)
+    pipeline.prepare(Settings().with_values({'track.camera_motion': 'none'}))()
+    assert processed(pipeline, 1, shift=30).camera_motion is None
+    pipeline.prepare(Settings())()
+    assert processed(pipeline, 2, shift=60).camera_motion is None, 'the first frame'
+    moved = processed(pipeline, 3, shift=80).camera_motion
+    assert moved == pytest.approx((1.0, 0.0, 20.0, 0.0, 1.0, 0.0), abs=0.5)
+    pipeline.close()
+
+
+def test_the_motion_is_measured_from_the_latest_frame_whose_network_did_not_fail(
+        blind, monkeypatch):
+    pipeline = make_pipeline(blind)
+    processed(pipeline, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(blind, 'run', Mock(side_effect=RuntimeError('out of memory')))
+        with pytest.raises(RuntimeError):
+            processed(pipeline, 1, shift=50)
+    moved = processed(pipeline, 2, shift=20).camera_motion
+    assert moved == pytest.approx((1.0, 0.0, 20.0, 0.0, 1.0, 0.0), abs=0.5)
+    pipeline.close()
+
+
+def test_a_closed_pipeline_has_no_thread(blind):
+    pipeline = make_pipeline(blind)
+    processed(pipeline, 0)
+    assert any('motion' in thread.name for thread in threading.enumerate())
+    pipeline.close()
+    assert not any('motion' in thread.name for thread in threading.enumerate())

@@ -201,6 +201,7 @@ class Engine:
         for output in self._outputs:
             output.close()
         if self._worker is None or self._worker.ended:
+            self._pipeline.close()
             self._detector.close()
 
     def _between_frames(self, action: Callable[[], None]) -> None:

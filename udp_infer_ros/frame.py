@@ -163,11 +163,19 @@ class Result:
     """Rows in order of descending score."""
     model: str
     latency_ms: Mapping[str, float]
-    """Milliseconds by stage: wait, decode, preprocess, inference, postprocess, track, total."""
+    """
+    Milliseconds by stage: wait, decode, preprocess, inference, postprocess, motion, track, total.
+    """
     dropped: Mapping[str, int]
     """Frames dropped so far, by cause."""
     transport_lost: int | None = None
     """Frames lost so far before they reached the source; None if unknown."""
+
+    camera_motion: tuple[float, ...] | None = None
+    """
+    Motion of the image since the previous result: a point (x, y) of the background is now at
+    (a x + b y + tx, c x + d y + ty). The values are a, b, tx, c, d, ty, px. None if unknown.
+    """
 
     @cached_property
     def objects(self) -> tuple[DetectedObject, ...]:

@@ -15,7 +15,9 @@ from udp_infer_ros.frame import Detections, Frame, Result
 from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.settings import Settings
 from udp_infer_ros.stats import Stats
+from udp_infer_ros.tracking.motion_thread import MotionThread
 from udp_infer_ros.tracking.byte import ByteTracker
+from udp_infer_ros.tracking.camera_motion import Estimate, MotionCounts
 
 
 class Pipeline:
@@ -38,6 +40,8 @@ class Pipeline:
         self._clock_s = clock_s
         self._tracker = (
             ByteTracker(settings.track) if settings.track.type == 'bytetrack' else None)
+        self._motion = MotionThread()
+        self._motion_counts = MotionCounts()
         self._seq = 0
         self._reported = stats.snapshot()
         self.prepare(settings)()
@@ -52,11 +56,15 @@ class Pipeline:
         begin_s = clock_s()
         tensor, letterbox = self._detector.prepare(frame.image)
         prepared_s = clock_s()
+        if self._compensates:
+            self._motion.start(self._detector.resized, (frame.info.width, frame.info.height))
         outputs = self._detector.run(tensor)
         inferred_s = clock_s()
         detections = self._detector.read(outputs, letterbox, self._selection)
         read_s = clock_s()
-        detections = self._track(detections, frame)
+        estimate = self._motion.result()
+        motion_s = clock_s()
+        detections = self._track(detections, frame, estimate)
         end_s = clock_s()
         latency_ms = {stage: seconds * 1e3 for stage, seconds in (
             ('wait', frame.wait_s),
@@ -64,14 +72,15 @@ class Pipeline:
             ('preprocess', prepared_s - begin_s),
             ('inference', inferred_s - prepared_s),
             ('postprocess', read_s - inferred_s),
-            ('track', end_s - read_s),
+            ('motion', motion_s - read_s),
+            ('track', end_s - motion_s),
             ('total', end_s - frame.arrival_s))}
         self._stats.count_processed(latency_ms)
         self._seq += 1
         return Result(
             frame=frame.info, seq=self._seq, detections=detections,
             model=self._detector.info.name, latency_ms=latency_ms, dropped=self._stats.dropped(),
-            transport_lost=self._stats.transport_lost)
+            transport_lost=self._stats.transport_lost, camera_motion=self._camera_motion())
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """
@@ -91,6 +100,8 @@ class Pipeline:
             self._selection = selection
             if self._tracker is not None:
                 self._tracker.configure(settings.track)
+            if not self._compensates:
+                self._motion.reset()
         return apply
 
     def reset_tracker(self) -> None:
@@ -98,17 +109,41 @@ class Pipeline:
         if self._tracker is not None:
             self._tracker.reset()
 
+    def close(self) -> None:
+        """Release the thread of the motion estimate. No `process` follows."""
+        self._motion.close()
+
     def health(self) -> tuple[PartHealth, PartHealth]:
         """Return the state of the model and of the tracker since the previous call."""
         return self._model_health(), self._tracker_health()
 
-    def _track(self, detections: Detections, frame: Frame) -> Detections:
-        if self._tracker is None:
+    @property
+    def _compensates(self) -> bool:
+        return self._tracker is not None and self._settings.track.camera_motion == 'auto'
+
+    def _track(
+        self, detections: Detections, frame: Frame, estimate: Estimate | None,
+    ) -> Detections:
+        tracker = self._tracker
+        if tracker is None:
             return detections
         # A stamp of 0 means that the frame has none; then use the arrival time.
         stamp_ns = frame.info.stamp_ns or round(frame.arrival_s * 1e9)
-        detections = detections.with_track_ids(self._tracker.update(detections, stamp_ns))
+        track_id = tracker.update(detections, stamp_ns, estimate)
+        if estimate is not None:
+            self._motion.accept(detections)
+        if tracker.camera_motion is not None:
+            self._motion_counts.add(
+                tracker.camera_motion, (frame.info.width, frame.info.height))
+        detections = detections.with_track_ids(track_id)
         return detections[detections.score >= self._settings.detect.confidence]
+
+    def _camera_motion(self) -> tuple[float, ...] | None:
+        """Return the transform that was applied in the latest frame, row by row."""
+        applied = None if self._tracker is None else self._tracker.camera_motion
+        if applied is None or applied.matrix is None:
+            return None
+        return tuple(applied.matrix.ravel().tolist())
 
     def _model_health(self) -> PartHealth:
         before, now = self._reported, self._stats.snapshot()
@@ -142,7 +177,8 @@ class Pipeline:
         track = self._settings.track
         message = 'off: detections have no ids' if self._tracker is None else track.type
         return PartHealth(name='tracker', message=message, values={
-            'type': track.type, 'lost_s': track.lost_s, 'min_hits': track.min_hits})
+            'type': track.type, 'lost_s': track.lost_s, 'min_hits': track.min_hits,
+            'camera_motion': track.camera_motion, **self._motion_counts.values()})
 
 
 def resident_mib() -> float:

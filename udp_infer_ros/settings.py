@@ -41,6 +41,7 @@ Resize = Literal['letterbox', 'letterbox_top_left', 'stretch']
 Color = Literal['rgb', 'bgr']
 Device = Literal['auto', 'cpu', 'cuda', 'tensorrt', 'openvino']
 TrackerType = Literal['bytetrack', 'none']
+CameraMotionMode = Literal['auto', 'none']
 ClassIdFormat = Literal['name', 'index']
 Payload = Literal['full', 'roboflow']
 Overflow = Literal['split', 'truncate']
@@ -348,6 +349,9 @@ class TrackSettings:
         'Consecutive frames with a match before a track gets its id; in the first frame, ids are '
         'given at once. Higher: fewer short false tracks, later ids.'),
         low=1, high=100, change='live')
+    camera_motion: CameraMotionMode = param('auto', (
+        'auto: estimate the motion of the camera from the images, and move the tracks with it. '
+        'none: the camera is fixed.'), change='live')
     lost_s: float = param(1.0, (
         'How long a track without a match is kept. A longer gap between two frames ends all '
         'tracks.'), unit='s', low=0.0, high=3600.0, change='live')

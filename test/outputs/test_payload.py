@@ -74,6 +74,15 @@ def test_what_the_transport_lost_is_an_optional_key_beside_the_drops():
     assert decode(data)['udp_infer']['dropped'] == {**DROPPED, 'transport': 7}
 
 
+def test_the_motion_of_the_camera_is_an_optional_key():
+    motion = (0.99995, -0.0087265, 12.3456789, 0.0087265, 0.99995, -3.0)
+    [data] = encode(replace(make_result(1), camera_motion=motion))
+    assert decode(data)['udp_infer']['camera_motion'] == [
+        0.99995, -0.00873, 12.34568, 0.00873, 0.99995, -3.0]
+    [data] = encode(make_result(1))
+    assert 'camera_motion' not in decode(data)['udp_infer']
+
+
 def test_roboflow_has_exactly_the_keys_of_udp_stream_in_their_order():
     [data] = encode(make_result(4), payload='roboflow')
     message = decode(data)

@@ -135,6 +135,15 @@ class Detector:
         """
         return self._preprocess(image)
 
+    @property
+    def resized(self) -> BgrImage:
+        """
+        Return the latest prepared image at its size in the tensor, without padding.
+
+        `prepare` overwrites it.
+        """
+        return self._preprocess.resized
+
     def run(self, tensor: NDArray[Any]) -> Outputs:
         """
         Run the network on a prepared tensor.

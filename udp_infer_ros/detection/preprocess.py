@@ -64,6 +64,11 @@ class Preprocessor:
             self._write(channel, pixels, self._planes[channel, rows, columns])
         return self._tensor, box
 
+    @property
+    def resized(self) -> BgrImage:
+        """Return the latest image at its size in the tensor; the next call overwrites it."""
+        return self._resized
+
     def _set_image_size(self, width: int, height: int) -> Letterbox:
         """Allocate buffers for images of this size, and write the padding."""
         size, resize = self._target.size, self._preprocessing.resize

@@ -87,6 +87,8 @@ def _full_tail(result: Result) -> str:
         'dropped': dropped,
         'latency_ms': {stage: round(ms, 3) for stage, ms in result.latency_ms.items()},
     }
+    if result.camera_motion is not None:
+        metadata['camera_motion'] = [round(value, 5) for value in result.camera_motion]
     total_s = round(result.latency_ms['total'] / 1e3, 6)
     return (
         f'],"time":{total_s!r},"udp_infer":{{"schema":{SCHEMA},"seq":{result.seq},'
