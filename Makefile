@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo test test-fast fuzz bench lint clean
+.PHONY: help demo test test-fast fuzz bench bench-tracking lint clean
 
 SHELL := bash
 export PYTHON ?= python3
@@ -26,6 +26,9 @@ fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten time
 
 bench:      ## measure latency and throughput on this machine
 	@$(IN_ENV) python bench/bench.py
+
+bench-tracking:  ## compare trackers in front of a camera that moves; about an hour; --help lists ARGS
+	@$(PYTHON) bench/environment.py && build/peers/bin/python bench/tracking.py $(ARGS)
 
 # Kilted, because mypy needs the types of its NumPy 2.
 lint: ROS = kilted
