@@ -3,6 +3,8 @@
 
 """Tracks of objects at rest, in front of a camera that moves."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -82,6 +84,57 @@ def test_a_rotation_and_a_zoom_are_followed():
     views = [cv2.getRotationMatrix2D((640, 360), 10.0 * np.sin(i), 1 + 0.1 * np.cos(i))
              for i in range(30)]
     assert track(views)[0] == [ONE_TO_SIX] * 30
+
+
+def test_a_wrong_estimate_is_not_used_where_two_tracks_cannot_vote():
+    still = shifts(*[(0, 0)] * 8)
+    wrong = Estimate(outcome='moving', matrix=shifts((60, 0))[0])
+    ids, outcomes = track(
+        still, lambda i, motion: wrong if i == 4 else motion, rows=lambda i: [0, 1])
+    assert ids == [[1, 2]] * 8
+    assert outcomes[4] == 'less_overlap'
+
+
+def test_boxes_of_another_class_neither_vote_nor_confirm_an_estimate():
+    def run(class_id, estimate):
+        tracker = ByteTracker(TrackSettings())
+        for i, view in enumerate(shifts((0, 0), (0, 0), (80, 0))):
+            found = detect(view)
+            if i == 2:
+                found = replace(found, class_id=np.full(6, class_id, dtype=np.intp))
+            first = Estimate(outcome='still', matrix=IDENTITY)
+            tracker.update(found, i * STEP_NS, estimate if i == 2 else first)
+        return tracker.camera_motion.outcome
+    assert run(0, UNKNOWN) == 'voted'
+    assert run(1, UNKNOWN) == 'few_inliers'
+    wrong = Estimate(outcome='moving', matrix=shifts((-50, 0))[0])
+    assert run(0, wrong) == 'voted'
+
+
+def test_a_vote_needs_most_of_the_tracks_and_a_gain():
+    jump = shifts((0, 0), (0, 0), (80, 0))
+
+    def outcome(change):
+        tracker = ByteTracker(TrackSettings())
+        for i, view in enumerate(jump):
+            found = detect(view)
+            tracker.update(
+                change(found) if i == 2 else found, i * STEP_NS, UNKNOWN if i == 2 else Estimate(
+                    outcome='moving', matrix=motion_of_a_moving_camera))
+        return tracker.camera_motion.outcome
+    motion_of_a_moving_camera = np.array([[1.0, 0.0, 0.001], [0.0, 1.0, 0.0]])
+    assert outcome(lambda found: found) == 'voted'
+
+    def scattered(found):
+        offset = np.zeros((6, 4), dtype=np.float32)
+        offset[3:] = np.tile([[35, 90], [-70, 60], [40, -90]], 2)
+        return replace(found, xyxy=found.xyxy + offset)
+    assert outcome(scattered) != 'voted', 'half of the tracks agree'
+
+    def enlarged(found):
+        size = np.tile((found.xyxy[:, 2:] - found.xyxy[:, :2]) * 0.22, 2)
+        return replace(found, xyxy=found.xyxy - [[80, 0, 80, 0]] + size * [-1, -1, 1, 1])
+    assert outcome(enlarged) != 'voted', 'a shift does not raise the overlap'
 
 
 def test_a_lost_track_moves_with_the_image():

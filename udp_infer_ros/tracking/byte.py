@@ -141,9 +141,7 @@ class ByteTracker:
             self._tracks, self.camera_motion = compensate(
                 self._tracks, observed.box[row], observed.class_id[row], estimate,
                 self._known_motion)
-            if self.camera_motion.outcome == 'resized':  # It does not occur twice in a row.
-                self._known_motion = IDENTITY
-            elif self.camera_motion.matrix is not None:
+            if self.camera_motion.matrix is not None:
                 self._known_motion = self.camera_motion.matrix
         confirmed = self._tracks.confirmed
 
