@@ -12,6 +12,7 @@ from udp_infer_ros.frame import Detections
 from udp_infer_ros.settings import TrackSettings
 from udp_infer_ros.tracking.byte import ByteTracker
 from udp_infer_ros.tracking.camera_motion import Estimate, IDENTITY
+from udp_infer_ros.tracking.compensation import overlap, vote
 from udp_infer_ros.tracking.motion import Tracks
 
 STEP_NS = 100_000_000
@@ -95,20 +96,14 @@ def test_a_wrong_estimate_is_not_used_where_two_tracks_cannot_vote():
     assert outcomes[4] == 'less_overlap'
 
 
-def test_boxes_of_another_class_neither_vote_nor_confirm_an_estimate():
-    def run(class_id, estimate):
-        tracker = ByteTracker(TrackSettings())
-        for i, view in enumerate(shifts((0, 0), (0, 0), (80, 0))):
-            found = detect(view)
-            if i == 2:
-                found = replace(found, class_id=np.full(6, class_id, dtype=np.intp))
-            first = Estimate(outcome='still', matrix=IDENTITY)
-            tracker.update(found, i * STEP_NS, estimate if i == 2 else first)
-        return tracker.camera_motion.outcome
-    assert run(0, UNKNOWN) == 'voted'
-    assert run(1, UNKNOWN) == 'few_inliers'
-    wrong = Estimate(outcome='moving', matrix=shifts((-50, 0))[0])
-    assert run(0, wrong) == 'voted'
+def test_boxes_of_another_class_neither_vote_nor_overlap():
+    boxes = np.hstack((CENTERS, SIZES)).astype(float)
+    person, car = np.zeros(6, dtype=np.intp), np.ones(6, dtype=np.intp)
+    tracks = Tracks.from_boxes(boxes, person, 0)
+    moved = boxes + (80.0, 0.0, 0.0, 0.0)
+    assert overlap(tracks, boxes, person) == 6.0 and overlap(tracks, boxes, car) == 0.0
+    assert vote(tracks, moved, person).tolist() == [[1.0, 0.0, 80.0], [0.0, 1.0, 0.0]]
+    assert vote(tracks, moved, car) is None
 
 
 def test_a_vote_needs_most_of_the_tracks_and_a_gain():
