@@ -28,7 +28,7 @@ bench:      ## measure latency and throughput on this machine
 	@$(IN_ENV) python bench/bench.py
 
 bench-tracking:  ## compare trackers in front of a camera that moves; about an hour; --help lists ARGS
-	@$(PYTHON) bench/environment.py && build/peers/bin/python bench/tracking.py $(ARGS)
+	@$(PYTHON) bench/environment.py && PYTHONPATH=. build/peers/bin/python bench/tracking.py $(ARGS)
 
 # Kilted, because mypy needs the types of its NumPy 2.
 lint: ROS = kilted

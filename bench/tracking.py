@@ -20,7 +20,6 @@ import json
 import os
 from pathlib import Path
 import platform
-import sys
 import time
 import warnings
 
@@ -28,9 +27,6 @@ import cv2
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from scenes import Clip, MOTIONS, RATE_HZ, SceneFrame, sequence, VIEW
 import supervision as sv
 from trackers import BoTSORTTracker, ByteTrackTracker, OCSORTTracker
@@ -131,7 +127,9 @@ class Ours:
 class Other:
     """A tracker with the interface of `trackers` or supervision."""
 
-    def __init__(self, update: Callable[[sv.Detections, NDArray[np.uint8]], sv.Detections]) -> None:
+    def __init__(
+        self, update: Callable[[sv.Detections, NDArray[np.uint8]], sv.Detections],
+    ) -> None:
         self._update = update
         self.errors_px: list[float] = []
         self.times_s: list[float] = []
@@ -284,7 +282,8 @@ def table(rows: list[Row]) -> list[str]:
 
 def summary(rows: list[Row]) -> list[str]:
     """Return a Markdown table over all sequences: one row for each tracker."""
-    lines = ['| tracker | IDF1 | MOTA | HOTA | id switches | ms a frame |', '|---|---|---|---|---|---|']
+    lines = [
+        '| tracker | IDF1 | MOTA | HOTA | id switches | ms a frame |', '|---|---|---|---|---|---|']
     for name in dict.fromkeys(item.tracker for item in rows):
         chosen = [item for item in rows if item.tracker == name]
         lines.append(
@@ -300,14 +299,14 @@ def page(rows: list[Row]) -> str:
     seeds = len({item.seed for item in rows})
     lines = [
         '## Compared', '',
-        f'IDF1 / id switches, means of {seeds} sequences of each motion, 36 s at 10 Hz. All trackers '
-        'receive the same detections and images of 1280 x 720, with sensor noise, JPEG artifacts or '
-        'blur. The metrics are those of TrackEval, as implemented in `trackers`. `make bench-tracking` '
-        'measures it again.', '',
+        f'IDF1 / id switches, means of {seeds} sequences of each motion, 36 s at 10 Hz. All '
+        'trackers receive the same detections and images of 1280 x 720, with sensor noise, JPEG '
+        'artifacts or blur. The metrics are those of TrackEval, as implemented in `trackers`. '
+        '`make bench-tracking` measures it again.', '',
         f'Measured on {time.strftime("%Y-%m-%d")}: {os.cpu_count()} cores, Python '
-        f'{platform.python_version()}, OpenCV {cv2.__version__}; trackers 2.6.1 (BoT-SORT with its own '
-        'compensation, ByteTrack, OC-SORT), supervision 0.30.9. *1/3 wrong*: a third of the estimates '
-        'is 25 px off.', '',
+        f'{platform.python_version()}, OpenCV {cv2.__version__}; trackers 2.6.1 (BoT-SORT with '
+        'its own compensation, ByteTrack, OC-SORT), supervision 0.30.9. *ours, none*: without '
+        'compensation. *ours, 1/3 wrong*: a third of the estimates is 25 px off.', '',
         '![IDF1 by motion and tracker](images/tracking.png)']
     titles = {'rendered': 'Rendered scenes', 'photo': 'Photographs with moving cut-outs',
               'clip': 'A clip with cuts, with the detections of the bundled model'}
@@ -318,8 +317,8 @@ def page(rows: list[Row]) -> str:
             lines += table([item for item in rows if (item.kind, item.step) == (kind, step)])
     lines += [
         '', '**All sequences**:', '', *summary(rows), '',
-        'Error of the estimated transform at the corners of the image, without the clip, whose own motion '
-        f'is unknown: median {mean(ours, "error_median_px"):.2f} px, 95th percentile '
+        'Error of the estimated transform at the corners of the image, without the clip, whose '
+        f'own motion is unknown: median {mean(ours, "error_median_px"):.2f} px, 95th percentile '
         f'{mean(ours, "error_p95_px"):.2f} px (means over the sequences).', '']
     return '\n'.join(lines)
 

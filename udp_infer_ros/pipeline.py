@@ -15,9 +15,9 @@ from udp_infer_ros.frame import Detections, Frame, Result
 from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.settings import Settings
 from udp_infer_ros.stats import Stats
-from udp_infer_ros.tracking.motion_thread import MotionThread
 from udp_infer_ros.tracking.byte import ByteTracker
 from udp_infer_ros.tracking.camera_motion import Estimate, MotionCounts
+from udp_infer_ros.tracking.motion_thread import MotionThread
 
 
 class Pipeline:

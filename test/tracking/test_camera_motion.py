@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from udp_infer_ros.frame import Detections
-from udp_infer_ros.tracking.motion_thread import MotionThread
 from udp_infer_ros.tracking.camera_motion import CameraMotion, MotionCounts, rms_px
+from udp_infer_ros.tracking.motion_thread import MotionThread
 
 SIZE = (1280, 720)
 GRAY_SIZE = (640, 360)

@@ -41,6 +41,8 @@ Result of an estimate. `still`, `moving` and `resized` have a transform.
 `less_overlap`, `repeated` and `voted` are decisions of the tracker, see compensation.py.
 """
 
+KNOWN: tuple[Outcome, ...] = ('still', 'moving', 'resized', 'repeated', 'voted')
+"""The outcomes with a transform."""
 IDENTITY: Affine = np.eye(2, 3)
 DEADBAND = 0.6 / 1280.0
 """Smaller motions are none (RMS over the image, image widths): noise would shake the tracks."""
@@ -236,7 +238,7 @@ class MotionCounts:
         total = sum(counts.values())
         if not total:
             return {}
-        known = sum(counts.get(name, 0) for name in ('still', 'moving', 'resized', 'repeated', 'voted'))
+        known = sum(counts.get(name, 0) for name in KNOWN)
         values: dict[str, object] = {'motion_known_percent': round(100.0 * known / total, 1)}
         values.update({f'motion_{name}': count for name, count in sorted(counts.items())})
         if motions_px:
