@@ -260,7 +260,7 @@ def row(
 
 
 def _from_0(frames: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
-    """Number the ids 0, 1, 2, ... as the metrics require."""
+    """Return ids from 0 to their count, as the metrics require."""
     numbers = {number: i for i, number in enumerate(sorted({int(n) for a in frames for n in a}))}
     return [np.array([numbers[int(n)] for n in a], dtype=np.int64) for a in frames]
 
@@ -357,8 +357,8 @@ def page(rows: list[Row]) -> str:
         'compensation. *ours, 1/3 wrong*: a third of the estimates is 25 px off.', '',
         '![IDF1 by motion and tracker](images/tracking.png)']
     titles = {'rendered': 'Rendered scenes', 'photo': 'Photographs with moving cut-outs',
-              'clip': 'A clip with cuts, with the detections of the bundled model; the ids of each '
-                      'tracker, compared with its own ids without motion'}
+              'clip': 'A clip with cuts, with the detections of the bundled model; the ids of '
+                      'each tracker, compared with its own ids without motion'}
     for kind in dict.fromkeys(item.kind for item in rows):
         for step in sorted({item.step for item in rows if item.kind == kind}):
             lines += ['', f'**{titles[kind]}**' + (
@@ -367,8 +367,8 @@ def page(rows: list[Row]) -> str:
     lines += ['', '**All sequences**:', '', *summary(rows), '']
     if ours:
         lines += [
-            'Error of the estimated transform at the corners of the image, without the clip, whose '
-            f'own motion is unknown: median {mean(ours, "error_median_px"):.2f} px, 95th '
+            'Error of the estimated transform at the corners of the image, without the clip, '
+            f'whose own motion is unknown: median {mean(ours, "error_median_px"):.2f} px, 95th '
             f'percentile {mean(ours, "error_p95_px"):.2f} px (means over the sequences).', '']
     return '\n'.join(lines)
 
