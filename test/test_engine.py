@@ -14,6 +14,7 @@ import time
 from helpers import make_frame, target_of, wait_until, write_clip, write_model, yolo_table
 import pytest
 from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.engine import Engine
 from udp_infer_ros.errors import ModelError, SettingError
 from udp_infer_ros.health import Level, PartHealth
@@ -511,3 +512,34 @@ def test_counters_may_outlive_the_engine(settings):
         engine.close()
     assert indexes == [0, 1, 2, 3]
     assert stats.snapshot().processed == 4
+
+
+def test_two_engines_on_one_model_detect_what_each_detects_alone(tmp_path):
+    clips = [write_clip(tmp_path / f'{step}.avi', frames=40, fps=25.0, step=step)
+             for step in (4, 6)]
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table(BOXES, 3), metadata={'names': "{0: 'a', 1: 'b', 2: 'c'}"},
+        dark=True)
+
+    def start(clip, models):
+        settings = Settings().with_values({
+            'model.id': str(path), 'source.uri': str(clip), 'udp.targets': []})
+        results = Results()
+        engine = Engine.load(settings, [results], models=models)
+        source = make_source(settings.source, time.time_ns)
+        source.open()
+        engine.start(source)
+        return engine, results
+
+    def finish(engine, results):
+        assert engine.wait(20.0)
+        engine.close()
+        return [
+            (result.seq, result.detections.xyxy.tolist(), result.detections.score.tolist(),
+             result.detections.track_id.tolist()) for result in results.get_all()]
+    alone = [finish(*start(clip, None)) for clip in clips]
+    models = ModelPool(2)
+    together = [finish(*pair) for pair in [start(clip, models) for clip in clips]]
+    assert [len(frames) for frames in together] == [40, 40]
+    assert together == alone
+    assert [boxes for _, boxes, _, _ in alone[0]] != [boxes for _, boxes, _, _ in alone[1]]

@@ -19,6 +19,7 @@ import logging
 import time
 
 from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.model_info import ModelInfo
@@ -61,7 +62,8 @@ class Engine:
 
     @classmethod
     def load(
-        cls, settings: Settings, outputs: Sequence[Output], *, stats: Stats | None = None,
+        cls, settings: Settings, outputs: Sequence[Output], *,
+        models: ModelPool | None = None, stats: Stats | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> Engine:
         """
@@ -69,12 +71,14 @@ class Engine:
 
         :param outputs: each receives every result, in this order. `close` closes them; if `load`
             raises, the caller has to.
+        :param models: the networks that the engines of this process share; None shares none.
         :param stats: counters to continue; None creates new ones.
         :param now_ns: the clock of the stamps, nanoseconds.
         :raises ModelError: if the model cannot be loaded.
         :raises SettingError: if an output refuses its settings, or a class name is unknown.
         """
-        detector = Detector.load(settings.model)
+        detector = Detector.load(
+            settings.model, models.load(settings.model) if models is not None else None)
         try:
             return cls(settings, detector, outputs, stats or Stats(), now_ns)
         except BaseException:

@@ -54,6 +54,10 @@ class ModelError(UdpInferError):
     """A model cannot be loaded, or is not a supported detector."""
 
 
+class SharedCallError(Exception):
+    """A call of the network for several frames failed; the thread that made it reports it."""
+
+
 class SourceError(UdpInferError):
     """A device, file or stream cannot be opened or delivers no frames."""
 

@@ -170,7 +170,7 @@ class Pipeline:
             'model': model.name, 'family': model.family, 'provider': model.provider,
             'provider_reason': model.provider_reason, 'threads': model.threads,
             'input': f'{model.input_width} x {model.input_height}',
-            'classes': len(model.labels)})
+            'classes': len(model.labels), **self._detector.values()})
         return PartHealth(name='model', level=level, message=message, values=values)
 
     def _tracker_health(self) -> PartHealth:

@@ -285,8 +285,13 @@ class ModelSettings:
         'Where the model runs. auto: CUDA, OpenVINO or the CPU, the first that the installed '
         'onnxruntime supports; any other device that is unavailable is an error.'))
     threads: int = param(0, (
-        'CPU threads for inference; 0: the number of cores available to this process.'),
+        'CPU threads for inference. 0: the number of cores available to this process; cameras '
+        'that share the model in one process divide them.'),
         low=0, high=1024)
+    max_batch: int = param(0, (
+        'Cameras that share the model in one process: largest number of their frames in one '
+        'call, where the model has a free first axis. Only frames that already wait are '
+        'combined. 0: 1 on the CPU, 8 on other devices.'), low=0, high=64)
     spinning: bool = param(False, (
         'Busy-wait between operators: slightly faster on an idle machine, much slower on a '
         'loaded one.'))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import logging
 import threading
 
-from udp_infer_ros.errors import Drop, FrameError
+from udp_infer_ros.errors import Drop, FrameError, SharedCallError
 from udp_infer_ros.frame import Frame
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.outputs.base import Output
@@ -121,8 +121,9 @@ class Worker:
         except Exception as error:  # Models raise errors of any type; the next frame may succeed.
             self._stats.count_drop(Drop.INFERENCE_ERROR)
             self._stats.record_error(f'inference failed: {error}')
-            self._warnings.warning(
-                log, 'inference', 'frame dropped, inference failed: %s', error)
+            if not isinstance(error, SharedCallError):
+                self._warnings.warning(
+                    log, 'inference', 'frame dropped, inference failed: %s', error)
             return
         if self._abandoned:
             return

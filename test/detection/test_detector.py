@@ -328,6 +328,9 @@ class RecordingBackend:
         self.calls.append('infer')
         return self._backend.infer(feeds)
 
+    def values(self):
+        return {'calls': len(self.calls)}
+
     def close(self):
         self.calls.append('close')
 
@@ -336,7 +339,7 @@ def test_any_backend_can_run_the_network(tmp_path):
     table = yolo_table([(0, 0, 20, 20, 0.9, 2)], 3)
     path = write_model(tmp_path / 'm.onnx', table, metadata=NAMES)
     settings = ModelSettings(id=str(path))
-    backend = RecordingBackend(LocalBackend.load(settings))
+    backend = RecordingBackend(LocalBackend.load(settings, path))
     detector = Detector.load(settings, backend)
     runs_at_load = len(backend.calls)
     assert detect(detector, gray()).class_name.tolist() == ['dog']

@@ -3,6 +3,7 @@
 
 """A network runs on the configured device, or an error names the reason."""
 
+from pathlib import Path
 import threading
 
 from helpers import write_model, yolo_table
@@ -25,7 +26,7 @@ def model(tmp_path):
 
 def load(model, **settings):
     """Load a model and return where it runs."""
-    return LocalBackend.load(ModelSettings(id=model, **settings)).info
+    return LocalBackend.load(ModelSettings(id=model, **settings), Path(model)).info
 
 
 @needs_cpu_only
@@ -115,7 +116,7 @@ def test_names_and_metadata_that_are_not_utf8_are_refused(tmp_path, place):
 
 @pytest.fixture
 def backend(model):
-    return LocalBackend.load(ModelSettings(id=model))
+    return LocalBackend.load(ModelSettings(id=model), Path(model))
 
 
 def test_a_backend_describes_its_inputs_and_outputs(backend, model):

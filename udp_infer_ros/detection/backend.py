@@ -48,6 +48,10 @@ class Backend(Protocol):
         """
         ...
 
+    def values(self) -> Mapping[str, object]:
+        """Return figures for the diagnostics, by name."""
+        ...
+
     def close(self) -> None:
         """Release the network. No `infer` follows."""
         ...

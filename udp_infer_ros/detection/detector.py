@@ -20,8 +20,8 @@ from udp_infer_ros.detection.families import recognize
 from udp_infer_ros.detection.families.base import Family, ProbeResult
 from udp_infer_ros.detection.labels import configured_labels, label_classes
 from udp_infer_ros.detection.letterbox import Letterbox
-from udp_infer_ros.detection.local import LocalBackend
 from udp_infer_ros.detection.model_file import ImageInput, ModelFile
+from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.detection.postprocess import Postprocessor
 from udp_infer_ros.detection.preprocess import Preprocessor
 from udp_infer_ros.detection.types import Outputs, Preprocessing, Selection
@@ -79,13 +79,22 @@ class Detector:
         """
         Load a model, recognize its family, and run it, so that the first frame is not slow.
 
-        :param backend: runs the network; by default, ONNX Runtime in this process.
+        :param backend: runs the network, and is closed if this raises; by default, the network
+            of `settings` is loaded for this detector alone.
         :param catalog: the models with names.
         :raises ModelError: if the file is missing, damaged or not a supported detector, or the
             device is not available.
         """
         if backend is None:
-            backend = LocalBackend.load(settings, catalog)
+            backend = ModelPool().load(settings, catalog)
+        try:
+            return cls._with(backend, settings, catalog)
+        except BaseException:
+            backend.close()
+            raise
+
+    @classmethod
+    def _with(cls, backend: Backend, settings: ModelSettings, catalog: Catalog) -> Detector:
         file = ModelFile(
             name=redacted(settings.id), inputs=backend.inputs, metadata=backend.metadata)
         file.require_detector()
@@ -160,6 +169,10 @@ class Detector:
         :return: boxes in image pixels, clipped, finite, with an area; highest score first.
         """
         return self._postprocess(outputs, letterbox, selection)
+
+    def values(self) -> Mapping[str, object]:
+        """Return figures of the network for the diagnostics."""
+        return self._network.backend.values()
 
     def close(self) -> None:
         """Release the network. No `run` follows."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 import logging
 import os
+from pathlib import Path
 from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 import onnxruntime as ort
 from udp_infer_ros.detection.backend import BackendInfo
-from udp_infer_ros.detection.catalog import CATALOG, Catalog
-from udp_infer_ros.detection.model_store import locate
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.detection.types import Outputs, TensorInfo
 from udp_infer_ros.errors import ModelError
@@ -62,14 +61,12 @@ class LocalBackend:
         self._run = session.run
 
     @classmethod
-    def load(cls, settings: ModelSettings, catalog: Catalog = CATALOG) -> LocalBackend:
+    def load(cls, settings: ModelSettings, path: Path) -> LocalBackend:
         """
-        Find the model file and load it on `model.device`.
+        Load a model file on `model.device`.
 
-        :param catalog: the models with names.
-        :raises ModelError: if the file is missing or damaged, or the device is not available.
+        :raises ModelError: if the file is damaged, or the device is not available.
         """
-        path = locate(settings.id, settings.sha256, catalog)
         session, reason = open_session(settings, str(path))
         info = BackendInfo(
             name=printable(path.stem), location=printable(str(path), MAX_ERROR_CHARACTERS),
@@ -96,6 +93,10 @@ class LocalBackend:
                 'model.id', self._model_id, f'does not run: {_one_line(error)}',
                 'check whether the tool that exported it can run it') from error
         return dict(zip(self.outputs, arrays))
+
+    def values(self) -> Mapping[str, object]:
+        """Return no figures."""
+        return {}
 
     def close(self) -> None:
         """Release the network; its memory is freed when the last `infer` returns."""

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: 2026 udp_infer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Engines of one process share a network if its file, device and options are the same."""
+
+from concurrent.futures import ThreadPoolExecutor
+import gc
+import os
+import shutil
+import weakref
+
+from helpers import write_model, yolo_table
+import numpy as np
+import onnxruntime as ort
+import pytest
+from udp_infer_ros.detection import local
+from udp_infer_ros.detection.local import usable_cores
+from udp_infer_ros.detection.pool import ModelPool
+from udp_infer_ros.errors import ModelError
+from udp_infer_ros.settings import ModelSettings
+
+FEEDS = {'images': np.zeros((1, 3, 64, 64), np.float32)}
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / 'm.onnx', yolo_table([], 3))
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    """Return weak references to all sessions that are created."""
+    created = []
+    original = ort.InferenceSession
+
+    def create(*arguments, **keywords):
+        session = original(*arguments, **keywords)
+        created.append(weakref.ref(session))
+        return session
+    monkeypatch.setattr(local.ort, 'InferenceSession', create)
+    return created
+
+
+def settings_of(path, **changes):
+    return ModelSettings(id=str(path), device='cpu', **changes)
+
+
+def test_engines_with_the_same_model_share_one_session(model, sessions):
+    models = ModelPool(2)
+    first, second = models.load(settings_of(model)), models.load(settings_of(model))
+    assert len(sessions) == 1
+    for lease in (first, second):
+        assert list(lease.infer(FEEDS)) == ['output0']
+    assert first.values()['model_calls'] == second.values()['model_calls'] == 2
+
+
+def test_engines_that_load_at_the_same_moment_share_one_session(model, sessions):
+    models = ModelPool(8)
+    with ThreadPoolExecutor(8) as threads:
+        leases = list(threads.map(lambda _: models.load(settings_of(model)), range(8)))
+    assert len(leases) == 8 and len(sessions) == 1
+
+
+def test_another_path_of_the_same_file_is_the_same_model(model, tmp_path, sessions):
+    link = tmp_path / 'link.onnx'
+    link.symlink_to(model)
+    models = ModelPool(2)
+    leases = [models.load(settings_of(path)) for path in (model, link)]
+    assert len(leases) == 2 and len(sessions) == 1
+
+
+@pytest.mark.parametrize('changes', [{'threads': 1}, {'spinning': True}, {'max_batch': 2}])
+def test_other_options_are_another_session(model, sessions, changes):
+    models = ModelPool(1 if usable_cores() > 1 else 2)
+    leases = [models.load(settings_of(model)), models.load(settings_of(model, **changes))]
+    assert len(leases) == 2 and len(sessions) == 2
+
+
+def test_a_file_that_was_replaced_is_another_model(model, tmp_path, sessions):
+    models = ModelPool(2)
+    before = models.load(settings_of(model))
+    new = write_model(tmp_path / 'new.onnx', yolo_table([], 5))
+    shutil.move(new, model)
+    after = models.load(settings_of(model))
+    assert len(sessions) == 2
+    assert before.infer(FEEDS)['output0'].shape != after.infer(FEEDS)['output0'].shape
+
+
+def test_the_last_engine_that_is_closed_releases_the_model(model, sessions):
+    models = ModelPool(2)
+    first, second = models.load(settings_of(model)), models.load(settings_of(model))
+    first.close()
+    first.close()
+    gc.collect()
+    assert sessions[0]() is not None
+    assert list(second.infer(FEEDS)) == ['output0']
+    second.close()
+    gc.collect()
+    assert sessions[0]() is None
+    models.load(settings_of(model))
+    assert len(sessions) == 2
+
+
+def test_a_model_that_cannot_be_loaded_is_tried_again(model, sessions):
+    content = model.read_bytes()
+    models = ModelPool(2)
+    model.write_bytes(b'damaged')
+    for _ in range(2):
+        with pytest.raises(ModelError, match='must be a complete ONNX file'):
+            models.load(settings_of(model))
+    model.write_bytes(content)
+    assert list(models.load(settings_of(model)).infer(FEEDS)) == ['output0']
+
+
+@pytest.mark.parametrize('cameras, threads', [(1, 8), (2, 7), (3, 6), (8, 1), (16, 1)])
+def test_cameras_divide_the_cores(model, monkeypatch, cameras, threads):
+    # A session with n threads has n - 1 of its own, beside the thread of each call.
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: range(8))
+    models = ModelPool(cameras)
+    assert models.load(settings_of(model)).info.threads == threads
+    assert models.load(settings_of(model, threads=3)).info.threads == 3
