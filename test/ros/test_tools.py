@@ -60,7 +60,8 @@ def test_the_demo_copies_the_clip_and_explains_its_figures(tmp_path):
 
 
 def test_make_demo_prints_what_it_does_how_long_and_how_large_before_it_begins():
-    done = subprocess.run(['make', '--no-print-directory', '-n', 'demo'], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ['make', '--no-print-directory', '-n', 'demo'], cwd=ROOT, capture_output=True, text=True)
     first, second, *commands = done.stdout.splitlines()
     assert 'detects and tracks' in first and 'minute' in first + second and 'GB' in second
     assert 'demo.py' in commands[-1]
