@@ -31,12 +31,14 @@ MAY_IMPORT = {
     'detection': GROUND,
     'tracking': GROUND,
     'outputs': GROUND,
+    'positions': GROUND,
     'standard_streams': set(),
     'listen': {'standard_streams'},
     'pipeline': GROUND | {'detection', 'tracking'},
     'worker': GROUND | {'pipeline', 'outputs', 'sources'},
     'engine': GROUND | {'worker', 'pipeline', 'detection', 'outputs', 'sources'},
-    'ros': GROUND | {'engine', 'detection', 'outputs', 'sources', 'standard_streams'},
+    'ros': GROUND | {
+        'engine', 'detection', 'outputs', 'positions', 'sources', 'standard_streams'},
 }
 MODULES = sorted(PACKAGE.rglob('*.py'))
 

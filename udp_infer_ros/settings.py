@@ -10,9 +10,10 @@ node, `config/udp_infer.yaml` and the table in docs/parameters.md are generated 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 import math
 import re
 from typing import Any, cast, get_args, get_origin, get_type_hints, Literal, TypeVar
@@ -422,9 +423,57 @@ class UdpSettings:
         change='live')
 
 
+P = TypeVar('P', bound='ParameterSet')
+
+
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """All parameters of a node, by group. Only `with_values` checks values."""
+class ParameterSet:
+    """
+    Base class of the parameters of a node: its fields are parameters, or groups of them.
+
+    Only `with_values` checks values.
+    """
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, Parameter]:
+        """Return every parameter by its dotted name."""
+        # mypy takes the __hash__ of instances for that of the class.
+        key: Any = cls
+        return _declared(key)
+
+    def with_values(self: P, values: Mapping[str, object]) -> P:
+        """
+        Return a copy in which some parameters have other values.
+
+        :param values: values from ROS or YAML, by dotted name.
+        :raises SettingError: if a name is unknown, or a value or a combination is invalid.
+        """
+        parameters = self.parameters()
+        changes: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            if name not in parameters:
+                raise SettingError(
+                    name, value, 'is not a parameter', suggestion(name, parameters))
+            group, _, leaf = name.rpartition('.')
+            changes.setdefault(group, {})[leaf] = parameters[name].check(value)
+        changed = _replaced(self, changes.pop('', {}))
+        for group, leaves in changes.items():
+            changed = replace(
+                changed, **{group: _replaced(getattr(changed, group), leaves)})
+        return changed
+
+    def flat(self) -> dict[str, Value]:
+        """Return the value of every parameter by its dotted name."""
+        values: dict[str, Value] = {}
+        for name in self.parameters():
+            group, _, leaf = name.rpartition('.')
+            values[name] = getattr(getattr(self, group) if group else self, leaf)
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ParameterSet):
+    """All parameters of udp_infer, by group."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -437,34 +486,18 @@ class Settings:
         'Configure and activate the node at start. false leaves this to a lifecycle manager.'),
         change='start')
 
-    def with_values(self, values: Mapping[str, object]) -> Settings:
-        """
-        Return a copy in which some parameters have other values.
 
-        :param values: values from ROS or YAML, by dotted name.
-        :raises SettingError: if a name is unknown, or a value or a combination is invalid.
-        """
-        changes: dict[str, dict[str, Any]] = {}
-        for name, value in values.items():
-            if name not in PARAMETERS:
-                raise SettingError(name, value, 'is not a parameter', suggestion(name))
-            group, _, leaf = name.rpartition('.')
-            changes.setdefault(group, {})[leaf] = PARAMETERS[name].check(value)
-        changed = replace(self, **changes.pop('', {}))
-        for group, leaves in changes.items():
-            part = replace(getattr(changed, group), **leaves)
-            if hasattr(part, 'validate'):
-                part.validate()
-            changed = replace(changed, **{group: part})
-        return changed
+def _replaced(part: T, leaves: Mapping[str, object]) -> T:
+    """Return a copy of a set or group with other values, after its own check of them."""
+    changed: T = replace(part, **leaves)  # type: ignore[type-var]
+    if hasattr(changed, 'validate'):
+        changed.validate()
+    return changed
 
-    def flat(self) -> dict[str, Value]:
-        """Return the value of every parameter by its dotted name."""
-        values: dict[str, Value] = {}
-        for name in PARAMETERS:
-            group, _, leaf = name.rpartition('.')
-            values[name] = getattr(getattr(self, group) if group else self, leaf)
-        return values
+
+@cache
+def _declared(cls: type) -> Mapping[str, Parameter]:
+    return {item.name: item for item in _walk(cls)}
 
 
 def _walk(cls: type, prefix: str = '') -> Iterator[Parameter]:
@@ -497,11 +530,11 @@ def _literals(hint: Any) -> Iterator[str]:
             yield from _literals(argument)
 
 
-PARAMETERS: Mapping[str, Parameter] = {item.name: item for item in _walk(Settings)}
-"""Every parameter by its dotted name."""
+PARAMETERS = Settings.parameters()
+"""Every parameter of udp_infer by its dotted name."""
 
 
-def suggestion(name: str) -> str:
+def suggestion(name: str, parameters: Iterable[str]) -> str:
     """Return `did you mean …?` with the valid name that is closest to an unknown one."""
-    near = get_close_matches(name, PARAMETERS, n=1, cutoff=0.0)
+    near = get_close_matches(name, parameters, n=1, cutoff=0.0)
     return f'did you mean {near[0]}?'

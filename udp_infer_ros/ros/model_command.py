@@ -81,12 +81,14 @@ def _settings(words: Sequence[str]) -> Settings:
     node = Node('udp_infer', enable_rosout=False, start_parameter_services=False)
     try:
         given = overrides(node)
-        warnings = (*unknown(given), *unmatched_files(words, node.get_fully_qualified_name()))
+        warnings = (
+            *unknown(given, Settings.parameters()),
+            *unmatched_files(words, node.get_fully_qualified_name()))
     finally:
         node.destroy_node()
     for text in warnings:
         print(text, file=sys.stderr)
-    return given_settings(given)
+    return given_settings(given, Settings())
 
 
 def _detect(detector: Detector, settings: Settings, image: BgrImage) -> Detections:

@@ -105,7 +105,7 @@ class UdpInferNode(LifecycleNode):
         super().__init__('udp_infer', **keywords)
         ros_log_handler.attach(self.get_logger())
         try:
-            self._parameter_server = ParameterServer(self, lambda: self._engine)
+            self._parameter_server = ParameterServer(self, lambda: self._engine, Settings())
         except (UdpInferError, ParameterException):
             ros_log_handler.detach(self.get_logger())
             super().destroy_node()

@@ -7,22 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
-from udp_infer_ros.engine import Engine
 from udp_infer_ros.errors import UdpInferError
 from udp_infer_ros.redact import redacted
 from udp_infer_ros.ros import params
 from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
-from udp_infer_ros.settings import Settings
+from udp_infer_ros.settings import ParameterSet
 
 
-class ParameterServer:
+P = TypeVar('P', bound=ParameterSet)
+Checked = TypeVar('Checked', bound=ParameterSet, contravariant=True)
+
+
+class Prepares(Protocol[Checked]):
+    """What uses the parameters: the engine of a node."""
+
+    def prepare(self, settings: Checked) -> Callable[[], None]:
+        """
+        Check a change, which may be slow; return a function that applies it.
+
+        :raises SettingError: if it is refused.
+        """
+
+
+class ParameterServer(Generic[P]):
     """
     Declares the parameters of the node, and checks and applies changes.
 
@@ -32,21 +46,25 @@ class ParameterServer:
 
     :param node: the node that has the parameters.
     :param engine: returns the engine of the node; None while the node is unconfigured.
+    :param defaults: the parameters.
     :raises SettingError: if a parameter has an invalid value.
     """
 
-    def __init__(self, node: Node, engine: Callable[[], Engine | None]) -> None:
+    def __init__(
+        self, node: Node, engine: Callable[[], Prepares[P] | None], defaults: P,
+    ) -> None:
         self._node = node
         self._engine = engine
-        self.settings: Settings = params.declare(node)
+        self.settings: P = params.declare(node, defaults)
         self.changes = Turn(node)
         """Held during a change, and while a model loads, because it is used to check changes."""
-        self._checked: tuple[Settings, Callable[[], Callable[[], None]]] | None = None
-        for text in params.unknown(params.overrides(node)):
+        self._checked: tuple[P, Callable[[], Callable[[], None]]] | None = None
+        for text in params.unknown(params.overrides(node), defaults.parameters()):
             node.get_logger().warning(text)
         node.add_on_set_parameters_callback(self._on_set_parameters)
         if hasattr(node, 'add_pre_set_parameters_callback'):  # Not in Humble.
-            node.add_pre_set_parameters_callback(params.normalized)
+            node.add_pre_set_parameters_callback(
+                partial(params.normalized, defaults.parameters()))
         replace_callback(node, 'set_parameters', self._on_request)
         replace_callback(node, 'set_parameters_atomically', self._on_atomic_request)
 
@@ -97,13 +115,13 @@ class ParameterServer:
         self._log_changes(before)
         return SetParametersResult(successful=True)
 
-    def _log_changes(self, before: Settings) -> None:
+    def _log_changes(self, before: P) -> None:
         old, new = before.flat(), self.settings.flat()
         for name in (name for name in new if new[name] != old[name]):
             self._node.get_logger().debug(
                 f'{name}: {redacted(repr(old[name]))} -> {redacted(repr(new[name]))}')
 
-    def _changed(self, parameters: list[RosParameter[Any]]) -> Settings:
+    def _changed(self, parameters: list[RosParameter[Any]]) -> P:
         settings = params.changed(self.settings, parameters)
         params.refuse_changes(
             self.settings, settings, configured=self._engine() is not None)

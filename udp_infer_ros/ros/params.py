@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.redact import redacted
-from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Settings, suggestion, Value
+from udp_infer_ros.settings import Change, Parameter, ParameterSet, suggestion, Value
 import yaml
+
+P = TypeVar('P', bound=ParameterSet)
 
 INT64_MAX = 2**63 - 1
 OTHER_PREFIXES = ('qos_overrides.', 'diagnostic_updater.')
@@ -31,14 +33,15 @@ CHANGES: Mapping[Change, str] = {
     'start': ' Set at the start of the process only.'}
 
 
-def declare(node: Node) -> Settings:
+def declare(node: Node, defaults: P) -> P:
     """
     Declare every parameter, with the overrides from launch files, YAML and the command line.
 
     :return: the checked values.
     :raises SettingError: for the first invalid value.
     """
-    settings = given_settings(overrides(node))
+    settings = given_settings(overrides(node), defaults)
+    parameters = settings.parameters()
     for name, value in settings.flat().items():
         if name in ADDRESSES:
             # /parameter_events publishes the value.
@@ -46,20 +49,21 @@ def declare(node: Node) -> Settings:
         # declare_parameter cannot infer the type of an empty list; set_parameters has the type.
         node.declare_parameter(
             name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
-        node.set_parameters([_to_ros(name, value)])
-        node.set_descriptor(name, _descriptor(PARAMETERS[name]))
+        node.set_parameters([_to_ros(parameters[name], value)])
+        node.set_descriptor(name, _descriptor(parameters[name]))
     return settings
 
 
-def given_settings(given: Mapping[str, object]) -> Settings:
+def given_settings(given: Mapping[str, object], defaults: P) -> P:
     """
     Return the defaults with the given values.
 
     :param given: values by the name of the parameter; other names are ignored.
     :raises SettingError: for the first invalid value.
     """
-    return Settings().with_values({
-        name: _override(PARAMETERS[name], given[name]) for name in PARAMETERS if name in given})
+    return defaults.with_values({
+        name: _override(parameter, given[name])
+        for name, parameter in defaults.parameters().items() if name in given})
 
 
 def overrides(node: Node) -> Mapping[str, object]:
@@ -69,11 +73,11 @@ def overrides(node: Node) -> Mapping[str, object]:
     return {name: item.value for name, item in node._parameter_overrides.items()}
 
 
-def unknown(given: Iterable[str]) -> list[str]:
+def unknown(given: Iterable[str], parameters: Mapping[str, Parameter]) -> list[str]:
     """Return a warning for each name that is not a parameter, with the closest valid name."""
     return [
-        f'{name} is not a parameter; {suggestion(name)}' for name in given
-        if name not in PARAMETERS and name not in OTHER_NAMES
+        f'{name} is not a parameter; {suggestion(name, parameters)}' for name in given
+        if name not in parameters and name not in OTHER_NAMES
         and not name.startswith(OTHER_PREFIXES)]
 
 
@@ -110,13 +114,14 @@ def _node_names(tree: object, name: str = '') -> Iterator[str]:
             yield from _node_names(value, f'{name}/{key.strip("/")}')
 
 
-def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Settings:
+def changed(settings: P, parameters: Iterable[RosParameter[Any]]) -> P:
     """
     Return the settings after a change.
 
     :raises SettingError: if a value is invalid, or holds a password that would be published.
     """
-    values = {item.name: item.value for item in parameters if item.name in PARAMETERS}
+    declared = settings.parameters()
+    values = {item.name: item.value for item in parameters if item.name in declared}
     current = settings.flat()
     for name in values.keys() & ADDRESSES.keys():
         value = str(values[name])
@@ -129,7 +134,7 @@ def changed(settings: Settings, parameters: Iterable[RosParameter[Any]]) -> Sett
     return settings.with_values(values) if values else settings
 
 
-def refuse_changes(before: Settings, after: Settings, *, configured: bool) -> None:
+def refuse_changes(before: P, after: P, *, configured: bool) -> None:
     """
     Refuse changes that cannot take effect now.
 
@@ -137,7 +142,7 @@ def refuse_changes(before: Settings, after: Settings, *, configured: bool) -> No
     :raises SettingError: for the first of them.
     """
     old, new = before.flat(), after.flat()
-    for name, parameter in PARAMETERS.items():
+    for name, parameter in after.parameters().items():
         if old[name] == new[name] or parameter.change == 'live':
             continue
         if parameter.change == 'start':
@@ -149,7 +154,9 @@ def refuse_changes(before: Settings, after: Settings, *, configured: bool) -> No
                 'deactivate, cleanup, set it, then configure and activate')
 
 
-def normalized(parameters: Iterable[RosParameter[Any]]) -> list[RosParameter[Any]]:
+def normalized(
+    declared: Mapping[str, Parameter], parameters: Iterable[RosParameter[Any]],
+) -> list[RosParameter[Any]]:
     """
     Convert values to the types of the parameters, e.g. 1 to 1.0.
 
@@ -158,7 +165,8 @@ def normalized(parameters: Iterable[RosParameter[Any]]) -> list[RosParameter[Any
     result = []
     for item in parameters:
         try:
-            result.append(_to_ros(item.name, PARAMETERS[item.name].check(item.value)))
+            parameter = declared[item.name]
+            result.append(_to_ros(parameter, parameter.check(item.value)))
         except (KeyError, SettingError):
             result.append(item)
     return result
@@ -171,13 +179,12 @@ def _override(parameter: Parameter, value: object) -> object:
     return value
 
 
-def _to_ros(name: str, value: Value) -> RosParameter[Any]:
-    parameter = PARAMETERS[name]
+def _to_ros(parameter: Parameter, value: Value) -> RosParameter[Any]:
     if not isinstance(value, tuple):
-        return RosParameter(name, value=value)
+        return RosParameter(parameter.name, value=value)
     kind = RosParameter.Type.STRING_ARRAY if parameter.items is str else (
         RosParameter.Type.DOUBLE_ARRAY)
-    return RosParameter(name, kind, list(value))
+    return RosParameter(parameter.name, kind, list(value))
 
 
 def _descriptor(parameter: Parameter) -> ParameterDescriptor:
