@@ -48,6 +48,7 @@ setup(
     entry_points={
         'console_scripts': [
             f'udp_infer = {NAME}.ros.main:main',
+            f'udp_infer_3d = {NAME}.ros.main_3d:main',
             f'udp_infer_listen = {NAME}.listen.command:main',
         ],
     },

@@ -25,7 +25,9 @@ KEYS = {
     'scipy': 'python3-scipy', 'supervision': 'python3-supervision-pip', 'tqdm': 'python3-tqdm',
     'yaml': 'python3-yaml'}
 """The rosdep keys of modules; a ROS package is its own key."""
-OPTIONAL = {'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'mypy', 'onnx', 'reuse', 'rich'}
+OPTIONAL = {
+    'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'mypy', 'onnx', 'reuse', 'rich',
+    'visualization_msgs'}
 """Modules without which a feature is unavailable, or a test is skipped."""
 SOURCES = ('LICENSE', 'config', 'examples', 'launch', 'package.xml', 'resource', 'setup.cfg',
            'setup.py', NAME)
@@ -138,10 +140,10 @@ def test_package_xml_names_the_pytest_plugin_that_pyproject_configures():
     assert 'python3-pytest-timeout' in (ROOT / 'package.xml').read_text(encoding='utf-8')
 
 
-def test_both_commands_are_entry_points(wheel):
+def test_the_commands_are_entry_points(wheel):
     [name] = [name for name in wheel.namelist() if name.endswith('/entry_points.txt')]
     assert re.findall(r'^(\w+) =', wheel.read(name).decode(), re.MULTILINE) == [
-        'udp_infer', 'udp_infer_listen']
+        'udp_infer', 'udp_infer_3d', 'udp_infer_listen']
 
 
 def test_every_file_of_the_package_is_in_the_wheel(wheel):

@@ -5,7 +5,7 @@
 
 import math
 
-from dev.depth_scenes import (
+from depth_scenes import (
     Box, extent, noisy, render, Scene, sigma_m, to_millimeters, View, WALL)
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@
 from dataclasses import replace
 
 import cv2
-from dev.depth_scenes import Box, extent, render, Scene, to_millimeters, View
+from depth_scenes import Box, extent, render, Scene, to_millimeters, View
 import numpy as np
 import pytest
 from udp_infer_ros.errors import FrameError, SettingError

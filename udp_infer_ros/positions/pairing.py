@@ -91,11 +91,6 @@ class Pairing:
         """Return whether detections wait for a depth image."""
         return bool(self._waiting)
 
-    @property
-    def newest_ns(self) -> int | None:
-        """Return the stamp of the latest depth image; None before the first."""
-        return self._images[-1].stamp_ns if self._images else None
-
     def offer_depth(self, depth: Depth) -> None:
         """Store a depth image, and discard the oldest if there are too many."""
         if self._images and depth.stamp_ns < self._images[-1].stamp_ns - RESTART_NS:
@@ -177,6 +172,8 @@ class PairingStats:
         self.located = 0
         self.left_out = 0
         """Number of detections without valid depth, which are not in the published message."""
+        self.invalid_stamps = 0
+        """Number of messages whose stamp is not a valid time; they are discarded."""
         self._detections_rate = Rate()
         self._depth_rate = Rate()
 

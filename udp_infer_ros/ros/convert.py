@@ -96,7 +96,7 @@ def image_from_ros(message: RosImage) -> BgrImage:
         encoding = ENCODINGS.get(name)
         if encoding is None:
             return _by_cv_bridge(message)
-        pixels = _pixels(message, encoding)
+        pixels = pixels_of(message, encoding)
         if encoding.dtype == 'u2':
             pixels = (pixels >> 8).astype(np.uint8)
         if encoding.to_bgr is None:
@@ -108,7 +108,12 @@ def image_from_ros(message: RosImage) -> BgrImage:
             f'cannot be converted at {message.width} x {message.height}: {error.err}') from error
 
 
-def _pixels(message: RosImage, encoding: Encoding) -> NDArray[Any]:
+def pixels_of(message: RosImage, encoding: Encoding) -> NDArray[Any]:
+    """
+    Return a view of the pixels of an Image: (height, width), with channels if there are several.
+
+    :raises FrameError: if the message is inconsistent.
+    """
     height, width, step = message.height, message.width, message.step
     dtype = np.dtype(encoding.dtype).newbyteorder('>' if message.is_bigendian else '<')
     row_bytes = width * encoding.channels * dtype.itemsize

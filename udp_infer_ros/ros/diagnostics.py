@@ -20,12 +20,13 @@ class Diagnostics:
     Publishes the health reports of the parts of an engine.
 
     :param node: the node that publishes.
+    :param names: of the parts that are reported before there is an engine.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, names: tuple[str, ...] = ('model',)) -> None:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._names: tuple[str, ...] = ('model',)
+        self._names = names
 
     def publish(self, state: str, parts: Sequence[PartHealth] | None) -> None:
         """

@@ -24,7 +24,8 @@ from typing import Any, TYPE_CHECKING
 from udp_infer_ros.standard_streams import with_standard_streams
 
 if TYPE_CHECKING:
-    from udp_infer_ros.ros.node import Finish, UdpInferNode
+    from udp_infer_ros.ros.lifecycle import Finish
+    from udp_infer_ros.ros.node import UdpInferNode
 
 SIGNAL_PERIOD_S = 0.2
 
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from udp_infer_ros.ros import model_command
             code = model_command.run(options, argv)
         else:
-            code = run_node(argv)
+            code = run_node(argv, 'udp_infer', make_node)
     finally:
         rclpy.try_shutdown()
     return leave(code)
@@ -91,21 +92,29 @@ def leave(code: int) -> int:
     return code
 
 
-def run_node(words: Sequence[str]) -> int:
+def make_node() -> UdpInferNode:
+    """Create the node; what it imports takes a second."""
+    from udp_infer_ros.ros.node import UdpInferNode
+    return UdpInferNode()
+
+
+def run_node(words: Sequence[str], name: str, make: Callable[[], Any]) -> int:
     """
     Run one node; return the exit code.
 
     :param words: the command line.
+    :param name: the default name of the node, for an error before it exists.
+    :param make: creates it: a lifecycle node with `settings`, `bring_up` and `finished`.
     """
     from rclpy.exceptions import ParameterException
     from rclpy.logging import get_logger
     from udp_infer_ros.errors import UdpInferError
-    from udp_infer_ros.ros.node import Finish, UdpInferNode
+    from udp_infer_ros.ros.lifecycle import Finish
     from udp_infer_ros.ros.params import unmatched_files
     try:
-        node = UdpInferNode()
+        node = make()
     except (UdpInferError, ParameterException) as error:
-        get_logger('udp_infer').error(str(error))
+        get_logger(name).error(str(error))
         return 1
     # Signals only queue the exit code, because an exception could occur while a lock is held.
     on_signal(lambda name: node.finished.put(Finish(0, name)))
@@ -124,11 +133,12 @@ def run_node(words: Sequence[str]) -> int:
         node.destroy_node()
 
 
-def finish_of(node: UdpInferNode) -> Finish:
+def finish_of(node: Any) -> Finish:
     """Wait until a node is finished; return its exit code and the cause."""
     while True:
         try:
-            return node.finished.get(timeout=SIGNAL_PERIOD_S)
+            finish: Finish = node.finished.get(timeout=SIGNAL_PERIOD_S)
+            return finish
         except queue.Empty:
             # Another thread may receive the signal, which does not wake the main thread; but only
             # the main thread runs Python's signal handlers.
@@ -174,7 +184,7 @@ def on_signal(handle: Callable[[str], object]) -> None:
 
 
 @contextmanager
-def spinning(node: UdpInferNode, task: Callable[[], Any]) -> Iterator[None]:
+def spinning(node: Any, task: Callable[[], Any]) -> Iterator[None]:
     """
     Run the executor of a node in a thread, so that the main thread can handle signals.
 

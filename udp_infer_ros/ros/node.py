@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 import queue
-import traceback
-from typing import Any, NamedTuple
+from typing import Any
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -25,6 +23,7 @@ from udp_infer_ros.outputs.udp import UdpOutput
 from udp_infer_ros.ros.core_log import ros_log_handler
 from udp_infer_ros.ros.diagnostics import Diagnostics
 from udp_infer_ros.ros.image_output import ImageOutput
+from udp_infer_ros.ros.lifecycle import Finish, logged
 from udp_infer_ros.ros.opener import Opener
 from udp_infer_ros.ros.parameter_server import ParameterServer
 from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
@@ -46,31 +45,6 @@ REMEDIES = {
     'unconfigured': 'configure and activate it first', 'inactive': 'activate it first',
     'finalized': 'start a new process'}
 """What to do before images can be processed, by lifecycle state."""
-
-LifecycleCallback = Callable[['UdpInferNode', LifecycleState], TransitionCallbackReturn]
-
-
-class Finish(NamedTuple):
-    """The end of the process."""
-
-    code: int
-    """Exit code."""
-    cause: str
-
-
-def logged(callback: LifecycleCallback) -> LifecycleCallback:
-    """Log the errors of a transition callback, which rclpy does not log; return its result."""
-    @wraps(callback)
-    def wrapper(node: UdpInferNode, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return callback(node, state)
-        except UdpInferError as error:
-            node.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        except Exception:
-            node.get_logger().error(f'{callback.__name__} failed:\n{traceback.format_exc()}')
-            return TransitionCallbackReturn.ERROR
-    return wrapper
 
 
 class UdpInferNode(LifecycleNode):
