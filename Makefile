@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo test test-fast fuzz bench bench-tracking lint clean
+.PHONY: help demo test test-fast fuzz bench bench-positions bench-tracking lint clean
 
 SHELL := bash
 export PYTHON ?= python3
@@ -26,6 +26,9 @@ fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten time
 
 bench:      ## measure latency and throughput on this machine
 	@$(IN_ENV) python bench/bench.py
+
+bench-positions: ## measure the cost of positions only
+	@$(IN_ENV) python bench/bench.py --positions
 
 bench-tracking:  ## compare trackers in front of a camera that moves; about an hour; --help lists ARGS
 	@$(PYTHON) bench/environment.py && PYTHONPATH=. build/peers/bin/python bench/tracking.py $(ARGS)

@@ -178,12 +178,59 @@ def whole_frame(detector: Detector) -> None:
            repeat=100)
 
 
+def locating() -> None:
+    """Locate 20 objects in a depth image of 720p: from messages to a message."""
+    from depth_scenes import Box, extent, noisy, render, Scene, to_millimeters, View
+    from ros_helpers import make_image
+    from udp_infer_ros.positions.camera import camera_from_info, CameraInfo
+    from udp_infer_ros.positions.locate import locate
+    from udp_infer_ros.positions.surfaces import DepthRange
+    from udp_infer_ros.ros.convert_3d import boxes_from_ros, depth_from_ros, positions_to_ros
+    view = View(width=1280, height=720, focal=640.0)
+    depth_m, shown = render(Scene(wall_m=6.0, floor_m=1.5, boxes=[
+        Box(center=(-2.0 + column, -0.8 + row * 0.5, 2.5 + 0.05 * row), size=(0.4, 0.4, 0.2))
+        for column in range(5) for row in range(4)]), view)
+    detections = detections_to_ros(make_result(20), 'name')
+    for number, item in enumerate(detections.detections):
+        box, center = item.bbox, item.bbox.center.position
+        center.x, center.y, box.size_x, box.size_y = extent(shown == number)
+    limits = DepthRange(low_m=0.1, high_m=20.0)
+    measured_m = noisy(depth_m, RANDOM, missing=0.1)
+    for name, d in (('', ()), (', distorted', (-0.28, 0.07, 0.001, -0.0005, 0.01))):
+        camera = camera_from_info(CameraInfo(
+            width=1280, height=720, k=view.k, distortion_model='plumb_bob', d=d))
+        for encoding in ('16UC1', '32FC1'):
+            message = make_image(
+                to_millimeters(measured_m) if encoding == '16UC1' else
+                measured_m.astype(np.float32), encoding=encoding)
+
+            def ours(message: object = message, camera: object = camera) -> object:
+                positions = locate(
+                    boxes_from_ros(detections), camera, depth_from_ros(message), limits)
+                return positions_to_ros(detections, positions)
+
+            def usual(message: object = message) -> object:
+                # The median of each box, without the conversion to a message.
+                image = depth_from_ros(message)
+                meters = image.pixels.astype(np.float32) * image.unit_m
+                found = []
+                for x, y, width, height in boxes_from_ros(detections).astype(int):
+                    part = meters[y - height // 2:y + height // 2, x - width // 2:x + width // 2]
+                    found.append(np.median(part[np.isfinite(part) & (part > 0.0)]))
+                return found
+            assert len(ours().detections) == 20
+            report(f'20 positions, 720p {encoding}{name}', ours, usual)
+
+
 def main() -> None:
     """Measure everything."""
     cv2.setNumThreads(1)
     print(f'{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, NumPy {np.__version__}, '
           f'OpenCV {cv2.__version__}')
     print(f'{"":48} {"ours":>11}   {"usual":>11}   ratio')
+    locating()
+    if '--positions' in sys.argv:
+        return
     preprocessing()
     decoding()
     tracking()

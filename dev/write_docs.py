@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Write config/udp_infer.yaml and the tables of docs/ from settings.py, families/ and catalog.py.
+Write the files of parameters in config/ and the tables of docs/ from the code.
 
     python dev/write_docs.py
 
@@ -18,10 +18,13 @@ import textwrap
 
 from udp_infer_ros.detection.catalog import CATALOG
 from udp_infer_ros.detection.families import FAMILIES
+from udp_infer_ros.positions.settings import PositionSettings
 from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Value
 
 ROOT = Path(__file__).resolve().parent.parent
 YAML_PATH = ROOT / 'config' / 'udp_infer.yaml'
+YAML_3D_PATH = ROOT / 'config' / 'udp_infer_3d.yaml'
+POSITIONS_PATH = ROOT / 'docs' / 'positions.md'
 PARAMETERS_PATH = ROOT / 'docs' / 'parameters.md'
 MODELS_PATH = ROOT / 'docs' / 'models.md'
 BEGIN, END = '<!-- written by dev/write_docs.py -->', '<!-- end -->'
@@ -32,17 +35,22 @@ CHANGES: Mapping[Change, str] = {
     'start': 'never; it is read at the start of the process'}
 
 
-def yaml_text() -> str:
-    """Return the YAML file: every parameter with its default and a comment."""
+def yaml_text(name: str, argument: str, parameters: Mapping[str, Parameter]) -> str:
+    """
+    Return a YAML file: every parameter with its default and a comment.
+
+    :param name: of the node and of its launch file.
+    :param argument: of the launch file, for the path of the YAML file.
+    """
     lines = [
-        '# Every parameter of udp_infer with its default. Copy this file, change what you need',
+        f'# Every parameter of {name} with its default. Copy this file, change what you need',
         '# and delete the rest:',
-        '#     ros2 launch udp_infer_ros udp_infer.launch.py params_file:=my.yaml',
+        f'#     ros2 launch udp_infer_ros {name}.launch.py {argument}:=my.yaml',
         '# When a change by ros2 param set takes effect:',
         *(f'#     [{change}] {when}' for change, when in CHANGES.items()),
         '/**:', '  ros__parameters:']
     group = ''
-    for name, parameter in PARAMETERS.items():
+    for name, parameter in parameters.items():
         head, _, leaf = name.rpartition('.')
         if head != group:
             group = head
@@ -76,10 +84,10 @@ def yaml_value(value: Value) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
-def parameters_table() -> str:
-    """Return the parameters as a Markdown table."""
+def parameters_table(parameters: Mapping[str, Parameter]) -> str:
+    """Return parameters as a Markdown table."""
     lines = ['| parameter | default | changes | meaning |', '|---|---|---|---|']
-    for name, parameter in PARAMETERS.items():
+    for name, parameter in parameters.items():
         escaped = described(parameter).replace('|', '\\|')
         lines.append(
             f'| `{name}` | `{yaml_value(parameter.default)}` | {parameter.change} | {escaped} |')
@@ -122,9 +130,13 @@ def with_tables(page: str, *tables: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Return the text of every file that this script writes."""
-    texts = {YAML_PATH: yaml_text()}
+    positions = PositionSettings.parameters()
+    texts = {
+        YAML_PATH: yaml_text('udp_infer', 'params_file', PARAMETERS),
+        YAML_3D_PATH: yaml_text('udp_infer_3d', 'params_file_3d', positions)}
     for path, *tables in (
-            (PARAMETERS_PATH, parameters_table()),
+            (PARAMETERS_PATH, parameters_table(PARAMETERS)),
+            (POSITIONS_PATH, parameters_table(positions)),
             (MODELS_PATH, catalog_table(), families_table())):
         texts[path] = with_tables(path.read_text(encoding='utf-8'), *tables)
     return texts

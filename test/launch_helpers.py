@@ -14,6 +14,7 @@ import sys
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE, MULTI = ROOT / 'launch/udp_infer.launch.py', ROOT / 'launch/udp_infer_multi.launch.py'
+LOCATED = ROOT / 'launch/udp_infer_3d.launch.py'
 EXAMPLES = ROOT / 'examples/launch'
 
 # launch changes the logger class of its process, so it is not imported in that of pytest.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from udp_infer_ros.errors import SettingError
+from udp_infer_ros.positions.settings import PositionSettings
 from udp_infer_ros.settings import PARAMETERS, Settings
 import yaml
 
@@ -126,8 +127,10 @@ def test_every_parameter_is_described_in_sentences():
         assert parameter.meaning.endswith('.'), name
 
 
-def test_the_yaml_file_lists_every_parameter_with_its_default():
-    text = (ROOT / 'config' / 'udp_infer.yaml').read_text(encoding='utf-8')
+@pytest.mark.parametrize('name, defaults', [
+    ('udp_infer', Settings()), ('udp_infer_3d', PositionSettings())], ids=['2d', '3d'])
+def test_the_yaml_file_lists_every_parameter_with_its_default(name, defaults):
+    text = (ROOT / 'config' / f'{name}.yaml').read_text(encoding='utf-8')
     tree = yaml.safe_load(text)['/**']['ros__parameters']
     listed = {}
     for key, value in tree.items():
@@ -135,8 +138,8 @@ def test_the_yaml_file_lists_every_parameter_with_its_default():
             listed.update({f'{key}.{leaf}': item for leaf, item in value.items()})
         else:
             listed[key] = value
-    assert Settings().with_values(listed) == Settings()
-    assert list(listed) == list(PARAMETERS)
+    assert defaults.with_values(listed) == defaults
+    assert list(listed) == list(defaults.parameters())
 
 
 def test_the_yaml_file_and_the_tables_of_the_pages_are_generated():

@@ -11,7 +11,8 @@ from pathlib import Path
 import shutil
 
 from launch_helpers import (
-    lines_of_the_node, MULTI, ONE, read_until, run, running, show_arguments, write_parent)
+    lines_of_the_node, LOCATED, MULTI, ONE, read_until, run, running, show_arguments,
+    write_parent)
 import pytest
 from udp_infer_ros.settings import PARAMETERS
 
@@ -23,7 +24,10 @@ BOTH = pytest.mark.parametrize('path', [ONE, MULTI], ids=['one', 'multi'])
            'udp_targets', 'autostart', 'use_sim_time', 'log_level', 'required', 'respawn'}),
     (MULTI, {'cameras_file', 'params_file', 'namespace', 'use_sim_time', 'log_level', 'required',
              'respawn'}),
-], ids=['one', 'multi'])
+    (LOCATED, {'params_file', 'params_file_3d', 'namespace', 'image', 'depth', 'camera_info',
+               'depth_camera_info', 'detections', 'model', 'udp_targets', 'autostart',
+               'use_sim_time', 'log_level', 'required', 'respawn'}),
+], ids=['one', 'multi', '3d'])
 def test_show_args_lists_every_argument_with_a_description(path, names):
     declared = show_arguments(path)
     assert declared.keys() == names
@@ -169,3 +173,23 @@ def test_arguments_that_exclude_each_other_end_the_launch(arguments, text):
     code, output = run(ONE, **arguments)
     assert code == 1
     assert text in output and 'process started' not in output
+
+
+def test_the_node_for_positions_starts_with_a_detector_and_its_topics_and_parameters(
+        tmp_path, parameter_of):
+    params = tmp_path / '3d.yaml'
+    params.write_text('/**: {ros__parameters: {max_depth_m: 7.5}}')
+    with running(LOCATED, namespace='front', params_file_3d=params, depth='/cam/depth',
+                 udp_targets='127.0.0.1:9') as process:
+        read_until(process, 'udp_infer_3d]: the node is active')
+        assert parameter_of('/front/udp_infer_3d', 'max_depth_m').double_value == 7.5
+        assert parameter_of('/front/udp_infer', 'udp.targets').string_array_value == [
+            '127.0.0.1:9']
+
+
+def test_the_node_for_positions_starts_alone_behind_another_detector():
+    with running(LOCATED, detections='/other/detections') as process:
+        lines = []
+        while not lines or 'the node is active' not in lines[-1]:
+            lines.append(next(process.stdout))
+        assert sum('process started' in line for line in lines) == 1

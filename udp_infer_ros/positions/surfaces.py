@@ -128,17 +128,16 @@ def find_surfaces(
     begin, stop = below[rows, first], below[rows, end]
     found = (stop > begin) & (below[:, -1] >= MIN_VALID * levels.shape[1])
 
-    def quantile_m(share: float) -> NDArray[np.float64]:
-        place = begin + share * (stop - 1 - begin)
-        place = np.clip(place, 0, levels.shape[1] - 1)
-        low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
-        return limits.depth_m((levels[rows, low] + levels[rows, high].astype(np.float64)) / 2)
-    near, low, middle, high, far = (
-        quantile_m(share) for share in (0.05, 0.16, 0.5, 0.84, 0.95))
+    place = (begin + QUANTILES * (stop - 1 - begin)).clip(0.0, levels.shape[1] - 1.0)
+    lower = place.astype(np.intp)
+    upper = np.ceil(place).astype(np.intp)
+    near, low, middle, high, far = limits.depth_m(
+        (levels[rows, lower].astype(np.float64) + levels[rows, upper]) / 2)
     return Surfaces(
         found=found, depth_m=middle, near_m=near, far_m=far, sigma_m=(high - low) / 2)
 
 
+QUANTILES = np.array((0.05, 0.16, 0.5, 0.84, 0.95))[:, None]
 ALONG = (np.arange(GRID) + 0.5) / GRID - 0.5
 """Places along a side of a square, from its center, in parts of its length."""
 ENDS = np.array((-0.5, 0.5))

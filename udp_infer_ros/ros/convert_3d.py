@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from geometry_msgs.msg import Point, Pose, Vector3
+from geometry_msgs.msg import Point, Vector3
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo as RosCameraInfo
@@ -79,12 +79,13 @@ def positions_to_ros(
             positions.index.tolist(), positions.center_m.tolist(), positions.size_m.tolist(),
             positions.covariance):
         received = message.detections[index]
-        x, y, z = center
-        # The orientation of a new pose is the identity.
-        pose = Pose(position=Point(x=x, y=y, z=z))
         detection = Detection3D(header=received.header, id=received.id)
-        detection.bbox.center = pose
-        detection.bbox.size = Vector3(x=size[0], y=size[1], z=size[2])
+        # Its own objects are filled, because new ones take longer. The orientation of a new pose
+        # is the identity.
+        pose = detection.bbox.center
+        point, extent = pose.position, detection.bbox.size
+        point.x, point.y, point.z = center
+        extent.x, extent.y, extent.z = size
         for item in received.results:
             hypothesis = ObjectHypothesisWithPose(hypothesis=item.hypothesis)
             hypothesis.pose.pose = pose

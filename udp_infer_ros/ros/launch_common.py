@@ -25,10 +25,10 @@ SWITCHES = ('loop', 'realtime', 'autostart', 'use_sim_time')
 def node_keywords(
     *, pushed_namespace: str, namespace: str, name: str, params_file: str,
     overrides: Mapping[str, Value], image_topic: str, log_level: str, required: bool,
-    respawn: bool,
+    respawn: bool, executable: str = 'udp_infer', topics: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """
-    Return the keyword arguments of `launch_ros.actions.Node` for one udp_infer node.
+    Return the keyword arguments of `launch_ros.actions.Node` for one node of this package.
 
     :param pushed_namespace: the namespace of PushRosNamespace; it applies if `namespace` is
         relative.
@@ -37,6 +37,7 @@ def node_keywords(
     :param image_topic: the topic to which image_raw is remapped; empty for no remapping.
     :param required: shut the launch down when the node exits.
     :param respawn: restart the node when it exits.
+    :param topics: more topics by the name that is remapped to them; empty for no remapping.
     :raises SettingError: if `params_file` does not exist, or arguments exclude each other.
     """
     if image_topic and overrides.get('source.uri'):
@@ -57,13 +58,15 @@ def node_keywords(
     logger = logger_name(pushed_namespace, namespace, name)
     keywords: dict[str, Any] = {
         'package': 'udp_infer_ros',
-        'executable': 'udp_infer',
+        'executable': executable,
         'namespace': namespace,
         'name': name,
         'output': 'screen',
         'emulate_tty': True,
         'parameters': parameters,
-        'remappings': [('image_raw', image_topic)] if image_topic else [],
+        'remappings': [
+            (name, topic) for name, topic in {'image_raw': image_topic, **(topics or {})}.items()
+            if topic],
         'arguments': ['--ros-args', '--log-level', f'{logger}:={log_level}'],
         'respawn': respawn,
         'respawn_delay': RESPAWN_DELAY_S,
