@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo test test-fast fuzz bench bench-positions bench-tracking lint clean
+.PHONY: help demo demo-3d test test-fast fuzz bench bench-positions bench-tracking lint clean
 
 SHELL := bash
 export PYTHON ?= python3
@@ -8,12 +8,15 @@ ROS ?= jazzy
 IN_ENV := export ROS=$(ROS); source dev/env.sh &&
 
 help:       ## show this list
-	@sed -n 's/^\([a-z-]*\): *## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\): *## /  make \1\t/p' Makefile | expand -t 24
 
 demo:       ## detect and track in a clip, with real topics and datagrams; results in build/demo
 	@echo 'The node detects and tracks in a clip of 250 frames: about a minute. The first time, ROS 2 is'
 	@echo 'installed in build/ before: one to three minutes more, and about 1 GB.'
 	@$(IN_ENV) python dev/demo.py --out build/demo
+
+demo-3d:    ## locate objects of a rendered scene, over real topics; picture in build/demo
+	@$(IN_ENV) PYTHONPATH=test python dev/demo_3d.py --out build/demo
 
 test:       ## all tests, with Jazzy and with Kilted
 	@$(PYTHON) dev/test.py

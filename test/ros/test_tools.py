@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 udp_infer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What `make demo` and `make bench` print."""
+"""What `make demo`, `make demo-3d` and `make bench` print."""
 
 import json
 import os
@@ -30,6 +30,15 @@ sys.path.insert(0, sys.argv[1])
 import bench
 bench.median_ms = lambda run, repeat: 2.0
 bench.whole_frame(bench.Detector.load(bench.Settings().model))
+"""
+
+DEMO_3D = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import demo_3d
+demo_3d.FRAMES = 15
+sys.argv[1:] = ['--out', sys.argv[3]]
+demo_3d.main()
 """
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -72,3 +81,14 @@ def test_the_bench_compares_a_whole_frame_with_no_other_way():
     assert [line.split(':')[1].split('  ')[0].strip() for line in lines] == [
         'a whole frame', 'ONNX Runtime alone, part of it']
     assert all(line.endswith('2.000 ms') and line.count(' ms') == 1 for line in lines)
+
+
+def test_the_demo_of_positions_locates_every_detection_within_two_percent(tmp_path):
+    domain, lock = claim_domain(random.sample(DOMAINS, len(DOMAINS)))
+    with lock:
+        run(DEMO_3D, ROOT / 'dev', ROOT / 'test', tmp_path, ROS_DOMAIN_ID=str(domain))
+    figures = json.loads((tmp_path / 'positions.json').read_text())
+    assert figures['messages'] == 15
+    assert figures['positions'] == figures['detections'] > 30
+    assert figures['error_of_distance_p95_in_parts_of_2_percent_or_2_cm'] <= 1.0
+    assert (tmp_path / 'positions.png').stat().st_size > 10_000
