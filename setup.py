@@ -49,6 +49,7 @@ setup(
         'console_scripts': [
             f'udp_infer = {NAME}.ros.main:main',
             f'udp_infer_3d = {NAME}.ros.main_3d:main',
+            f'udp_infer_multi = {NAME}.ros.multi:main',
             f'udp_infer_listen = {NAME}.listen.command:main',
         ],
     },

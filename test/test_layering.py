@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'udp_infer_ros'
 ROS = ('rclpy', 'cv_bridge', 'launch', 'rcl_interfaces', 'lifecycle_msgs', 'ament_index_python')
 GROUND = {
     'boxes', 'errors', 'frame', 'health', 'log', 'model_info', 'redact', 'settings', 'stats',
-    'wording'}
+    'threads', 'wording'}
 """What every part may import."""
 MAY_IMPORT = {
     'boxes': set(),
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     'model_info': {'wording'},
     'redact': set(),
     'stats': {'errors'},
+    'threads': set(),
     'wording': set(),
     'frame': {'boxes', 'errors'},
     'settings': {'errors'},

@@ -17,6 +17,7 @@ from udp_infer_ros.outputs.base import Output
 from udp_infer_ros.pipeline import Pipeline
 from udp_infer_ros.sources.intake import Intake, PendingFrame
 from udp_infer_ros.stats import Stats
+from udp_infer_ros.threads import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Worker:
         self._finished = False
         self._abandoned = False
         self._warnings = Throttle(period_s=5.0)
-        self._thread = threading.Thread(target=self._run, name='udp_infer worker', daemon=True)
+        self._thread = BackgroundThread(self._run, name='worker')
 
     def start(self) -> None:
         """Start the thread."""

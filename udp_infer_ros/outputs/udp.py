@@ -23,6 +23,7 @@ from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.outputs.base import Commit, nothing_to_commit
 from udp_infer_ros.outputs.payload import encode
 from udp_infer_ros.settings import Settings, UdpSettings
+from udp_infer_ros.threads import BackgroundThread
 
 RESOLVE_AGAIN_S = 30.0
 """Interval at which host names are resolved again, because their addresses may change."""
@@ -255,7 +256,7 @@ class Resolver:
         _log_addresses(targets)
         self._stop = threading.Event()
         if any(target.named for target in targets):
-            threading.Thread(target=self._run, name='udp_infer resolver', daemon=True).start()
+            BackgroundThread(self._run, name='resolver').start()
 
     def stop(self) -> None:
         """End the thread. It may finish resolving a name first; the result is not used."""

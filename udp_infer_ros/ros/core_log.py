@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 import logging
 import threading
 from typing import Any
@@ -18,7 +19,8 @@ class RosLogHandler(logging.Handler):
     """
     Forwards log records of the core to ROS, once per process for any number of nodes.
 
-    With one node attached, records have the name of its logger; with several, they have the name
+    With one node attached, records have the name of its logger. With several, records of threads
+    that a node started in a context with `log_as` have the name of its logger, and others the name
     `udp_infer_ros`. The logger of the core is restored when the last node detaches. `_attaching`
     guards changes; `_loggers` is replaced, not modified, so `emit` needs no lock.
     """
@@ -54,7 +56,8 @@ class RosLogHandler(logging.Handler):
         """Forward one record."""
         text = self.format(record)
         loggers = self._loggers
-        logger = loggers[0] if len(loggers) == 1 else get_logger('udp_infer_ros')
+        logger = loggers[0] if len(loggers) == 1 else (
+            _logger.get() or get_logger('udp_infer_ros'))
         # rclpy raises an error if one line of code logs with different severities.
         if record.levelno >= logging.ERROR:
             logger.error(text)
@@ -66,6 +69,16 @@ class RosLogHandler(logging.Handler):
             logger.debug(text)
 
 
+def log_as(logger: Any) -> None:
+    """
+    Forward the records of this thread, and of those that it starts from now on, as a node's own.
+
+    :param logger: of the node.
+    """
+    _logger.set(logger)
+
+
+_logger: ContextVar[Any] = ContextVar('logger', default=None)
 _attaching = threading.Lock()
 ros_log_handler = RosLogHandler()
 """The handler of this process."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import os.path
 from typing import Any
 
@@ -44,6 +44,52 @@ def node_keywords(
         raise SettingError(
             'image', image_topic, 'must be empty if source is set',
             'remove image, or remove source to subscribe to the topic')
+    return {
+        **_process_keywords(params_file, overrides, required=required, respawn=respawn),
+        'executable': executable,
+        'namespace': namespace,
+        'name': name,
+        'remappings': [
+            (name, topic) for name, topic in {'image_raw': image_topic, **(topics or {})}.items()
+            if topic],
+        'arguments': _log_arguments([logger_name(pushed_namespace, namespace, name)], log_level),
+    }
+
+
+def multi_keywords(
+    *, cameras_file: str, cameras: Sequence[str], pushed_namespace: str, namespace: str,
+    params_file: str, overrides: Mapping[str, Value], log_level: str, required: bool,
+    respawn: bool,
+) -> dict[str, Any]:
+    """
+    Return the keyword arguments of `launch_ros.actions.Node` for one process with all cameras.
+
+    :param cameras_file: the list of cameras.
+    :param cameras: their names.
+
+    The others are those of `node_keywords`.
+    """
+    loggers = [
+        logger_name(pushed_namespace, camera_namespace(namespace, camera), 'udp_infer')
+        for camera in cameras]
+    return {
+        **_process_keywords(params_file, overrides, required=required, respawn=respawn),
+        'executable': 'udp_infer_multi',
+        'namespace': namespace,
+        'arguments': [os.path.expanduser(cameras_file), *_log_arguments(loggers, log_level)],
+    }
+
+
+def _log_arguments(loggers: Sequence[str], log_level: str) -> list[str]:
+    # Only the loggers of the nodes: at level debug, the middleware logs many times as much.
+    return ['--ros-args', *(
+        word for logger in loggers for word in ('--log-level', f'{logger}:={log_level}'))]
+
+
+def _process_keywords(
+    params_file: str, overrides: Mapping[str, Value], *, required: bool, respawn: bool,
+) -> dict[str, Any]:
+    """Return the keyword arguments that do not depend on the executable."""
     if required and respawn:
         raise SettingError('respawn', True, 'excludes required', 'set only one of them')
     parameters: list[Any] = []
@@ -54,20 +100,11 @@ def node_keywords(
             # launch_ros rejects an empty list; settings.py reads [''] as one.
             key: (list(value) or ['']) if isinstance(value, tuple) else value
             for key, value in overrides.items()})
-    # Only the logger of this node: at level debug, the middleware logs many times as much.
-    logger = logger_name(pushed_namespace, namespace, name)
     keywords: dict[str, Any] = {
         'package': 'udp_infer_ros',
-        'executable': executable,
-        'namespace': namespace,
-        'name': name,
         'output': 'screen',
         'emulate_tty': True,
         'parameters': parameters,
-        'remappings': [
-            (name, topic) for name, topic in {'image_raw': image_topic, **(topics or {})}.items()
-            if topic],
-        'arguments': ['--ros-args', '--log-level', f'{logger}:={log_level}'],
         'respawn': respawn,
         'respawn_delay': RESPAWN_DELAY_S,
     }

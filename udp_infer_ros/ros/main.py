@@ -11,14 +11,12 @@ module needs only the standard library; the rest is imported after the handlers 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 import os
 import queue
 import signal
 import sys
 import threading
-import traceback
 from typing import Any, TYPE_CHECKING
 
 from udp_infer_ros.standard_streams import with_standard_streams
@@ -44,12 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(remove_ros_args(argv)[1:])
         if not options.list_models:
-            # The signal handlers of rclpy would shut the context down while the worker uses it.
-            rclpy.init(args=argv, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+            init_ros(argv)
     except (RuntimeError, ValueError) as error:  # RCLError
-        from udp_infer_ros.redact import redacted
-        print(f'udp_infer: invalid ROS arguments: {redacted(str(error))}', file=sys.stderr)
-        return 1
+        return refuse('udp_infer', error)
     try:
         if is_about_models(options):
             from udp_infer_ros.ros import model_command
@@ -59,6 +54,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         rclpy.try_shutdown()
     return leave(code)
+
+
+def init_ros(words: Sequence[str]) -> None:
+    """
+    Initialize rclpy without its signal handlers.
+
+    They would shut the context down while the worker uses it.
+
+    :param words: the command line.
+    :raises RuntimeError: if a ROS argument is invalid.
+    """
+    import rclpy
+    rclpy.init(
+        args=list(words), signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+
+
+def refuse(program: str, error: Exception) -> int:
+    """Print why the ROS arguments are invalid; return the exit code."""
+    from udp_infer_ros.redact import redacted
+    print(f'{program}: invalid ROS arguments: {redacted(str(error))}', file=sys.stderr)
+    return 1
 
 
 def main_without_ros(words: Sequence[str], cause: ImportError) -> int:
@@ -111,6 +127,7 @@ def run_node(words: Sequence[str], name: str, make: Callable[[], Any]) -> int:
     from udp_infer_ros.errors import UdpInferError
     from udp_infer_ros.ros.lifecycle import Finish
     from udp_infer_ros.ros.params import unmatched_files
+    from udp_infer_ros.ros.spinner import Spinner
     try:
         node = make()
     except (UdpInferError, ParameterException) as error:
@@ -123,12 +140,15 @@ def run_node(words: Sequence[str], name: str, make: Callable[[], Any]) -> int:
         if node.settings.autostart and not await node.bring_up():
             node.finished.put(Finish(1, 'autostart did not succeed'))
     try:
-        for text in unmatched_files(words, node.get_fully_qualified_name()):
+        for text in unmatched_files(words, [node.get_fully_qualified_name()]):
             node.get_logger().warning(text)
-        with spinning(node, start):
+        spinner = Spinner(node, start)
+        try:
             code, cause = finish_of(node)
             node.get_logger().info(f'stopping with exit code {code}: {cause}')
             return code
+        finally:
+            spinner.stop()
     finally:
         node.destroy_node()
 
@@ -181,34 +201,3 @@ def on_signal(handle: Callable[[str], object]) -> None:
     """Install a handler for SIGINT and SIGTERM, which receives the name of the signal."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: handle(signal.Signals(number).name))
-
-
-@contextmanager
-def spinning(node: Any, task: Callable[[], Any]) -> Iterator[None]:
-    """
-    Run the executor of a node in a thread, so that the main thread can handle signals.
-
-    :param task: a coroutine function that the executor runs first.
-    """
-    from rclpy.executors import (
-        ExternalShutdownException, ShutdownException, SingleThreadedExecutor)
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    executor.create_task(task)
-
-    def spin() -> None:
-        while node.context.ok():
-            try:
-                executor.spin()
-                return
-            except (ExternalShutdownException, ShutdownException):
-                return
-            except Exception:  # An error in one callback must not end the others.
-                node.get_logger().error(traceback.format_exc())
-    thread = threading.Thread(target=spin, name='udp_infer executor', daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        executor.shutdown()
-        thread.join(2.0)

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from udp_infer_ros.ros.main import leave, on_signal, run_node
+from udp_infer_ros.ros.main import init_ros, leave, on_signal, refuse, run_node
 from udp_infer_ros.standard_streams import with_standard_streams
 
 if TYPE_CHECKING:
@@ -34,10 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         parse(remove_ros_args(argv)[1:])
-        rclpy.init(args=argv, signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+        init_ros(argv)
     except (RuntimeError, ValueError) as error:  # RCLError
-        print(f'{NAME}: invalid ROS arguments: {error}', file=sys.stderr)
-        return 1
+        return refuse(NAME, error)
     try:
         code = run_node(argv, NAME, make_node)
     finally:

@@ -83,7 +83,7 @@ def _settings(words: Sequence[str]) -> Settings:
         given = overrides(node)
         warnings = (
             *unknown(given, Settings.parameters()),
-            *unmatched_files(words, node.get_fully_qualified_name()))
+            *unmatched_files(words, [node.get_fully_qualified_name()]))
     finally:
         node.destroy_node()
     for text in warnings:

@@ -16,6 +16,7 @@ from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import SetBool, Trigger
+from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.engine import Engine
 from udp_infer_ros.errors import SourceError, UdpInferError
 from udp_infer_ros.outputs.base import Output
@@ -68,11 +69,12 @@ class UdpInferNode(LifecycleNode):
     thread, while the executor serves other callbacks. `_transitions` and `ParameterServer.changes`
     serve requests in their order, so a response describes the state when it is sent.
 
+    :param models: the networks that the nodes of this process share; None shares none.
     :param keywords: as for `rclpy.node.Node`.
     :raises SettingError: if a parameter has an invalid value.
     """
 
-    def __init__(self, **keywords: Any) -> None:
+    def __init__(self, *, models: ModelPool | None = None, **keywords: Any) -> None:
         # For all callbacks: a mutually exclusive group would serve none of them while a coroutine
         # is suspended.
         self._group = ReentrantCallbackGroup()
@@ -84,6 +86,7 @@ class UdpInferNode(LifecycleNode):
             ros_log_handler.detach(self.get_logger())
             super().destroy_node()
             raise
+        self._models = models
         self.stats = Stats()
         self.finished: queue.SimpleQueue[Finish] = queue.SimpleQueue()
         """Receives the exit code and the cause when the process should end."""
@@ -122,6 +125,11 @@ class UdpInferNode(LifecycleNode):
     def settings(self) -> Settings:
         """Return the current values of the parameters."""
         return self._parameter_server.settings
+
+    @property
+    def active(self) -> bool:
+        """Return whether the lifecycle state is active."""
+        return self._active
 
     async def bring_up(self) -> bool:
         """
@@ -238,11 +246,15 @@ class UdpInferNode(LifecycleNode):
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    def destroy_node(self) -> None:
-        """Stop everything, and destroy the node."""
+    def stop(self) -> None:
+        """Release everything; only `destroy_node` may follow."""
         self._ended = True
         self._opener.abort()
         self._release()
+
+    def destroy_node(self) -> None:
+        """Stop everything, and destroy the node."""
+        self.stop()
         ros_log_handler.detach(self.get_logger())
         super().destroy_node()
 
@@ -253,7 +265,8 @@ class UdpInferNode(LifecycleNode):
 
     def _load(self) -> Engine:
         engine = Engine.load(
-            self.settings, self._outputs, stats=self.stats, now_ns=self._now_ns)
+            self.settings, self._outputs, models=self._models, stats=self.stats,
+            now_ns=self._now_ns)
         if self._ended:
             engine.close()
         return engine

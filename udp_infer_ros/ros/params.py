@@ -49,7 +49,7 @@ def declare(node: Node, defaults: P) -> P:
         # declare_parameter cannot infer the type of an empty list; set_parameters has the type.
         node.declare_parameter(
             name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
-        node.set_parameters([_to_ros(parameters[name], value)])
+        node.set_parameters([to_ros(parameters[name], value)])
         node.set_descriptor(name, _descriptor(parameters[name]))
     return settings
 
@@ -81,19 +81,20 @@ def unknown(given: Iterable[str], parameters: Mapping[str, Parameter]) -> list[s
         and not name.startswith(OTHER_PREFIXES)]
 
 
-def unmatched_files(words: Sequence[str], node_name: str) -> list[str]:
+def unmatched_files(words: Sequence[str], node_names: Sequence[str]) -> list[str]:
     """
-    Return a warning for each parameter file that has no parameters for a node.
+    Return a warning for each parameter file that has no parameters for the nodes of this process.
 
     rclpy ignores such a file without a warning.
 
     :param words: the command line.
-    :param node_name: fully qualified.
+    :param node_names: fully qualified.
     """
     return [
-        f'--params-file {path}: has no parameters for {node_name}; name this node in it, or /**'
+        f'--params-file {path}: has no parameters for {" or ".join(node_names)}; name this node '
+        'in it, or /**'
         for flag, path in zip(words, words[1:])
-        if flag == '--params-file' and not _is_for(path, node_name)]
+        if flag == '--params-file' and not any(_is_for(path, name) for name in node_names)]
 
 
 def _is_for(path: str, node_name: str) -> bool:
@@ -166,7 +167,7 @@ def normalized(
     for item in parameters:
         try:
             parameter = declared[item.name]
-            result.append(_to_ros(parameter, parameter.check(item.value)))
+            result.append(to_ros(parameter, parameter.check(item.value)))
         except (KeyError, SettingError):
             result.append(item)
     return result
@@ -179,7 +180,8 @@ def _override(parameter: Parameter, value: object) -> object:
     return value
 
 
-def _to_ros(parameter: Parameter, value: Value) -> RosParameter[Any]:
+def to_ros(parameter: Parameter, value: Value) -> RosParameter[Any]:
+    """Convert a parameter to ROS, with the type of an empty list."""
     if not isinstance(value, tuple):
         return RosParameter(parameter.name, value=value)
     kind = RosParameter.Type.STRING_ARRAY if parameter.items is str else (

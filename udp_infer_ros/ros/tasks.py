@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-import threading
 from types import TracebackType
 from typing import Any, TypeVar
 
 from rclpy.node import Node
 from rclpy.task import Future
+from udp_infer_ros.threads import BackgroundThread
 
 T = TypeVar('T')
 
@@ -37,7 +37,7 @@ async def in_background(node: Node, function: Callable[[], T]) -> T:
         except Exception as error:
             future.set_result((None, error))
         wake(node)
-    threading.Thread(target=run, name='udp_infer background', daemon=True).start()
+    BackgroundThread(run, name='background').start()
     result, error = await future
     if error is not None:
         raise error

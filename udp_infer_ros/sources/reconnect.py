@@ -28,6 +28,7 @@ from udp_infer_ros.sources.intake import Intake, RawFrame
 from udp_infer_ros.sources.reader import open_reader, OpenReader, Reader
 from udp_infer_ros.sources.uri import SourceUri
 from udp_infer_ros.stats import Stats
+from udp_infer_ros.threads import BackgroundThread
 from udp_infer_ros.wording import counted
 
 STABLE_S = 2.0
@@ -110,7 +111,7 @@ class ReaderThread:
         self._intake: queue.SimpleQueue[Intake | None] = queue.SimpleQueue()
         self.error: SourceError | None = None
         """Why the reader ended; None if it was abandoned or the intake was closed."""
-        self._thread = threading.Thread(target=self._run, name='udp_infer reader', daemon=True)
+        self._thread = BackgroundThread(self._run, name='reader')
 
     def start(self) -> None:
         """Start the thread, which opens the reader."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import logging
-import threading
 
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.health import PartHealth
 from udp_infer_ros.sources.intake import Intake
 from udp_infer_ros.sources.report import SourceReport
+from udp_infer_ros.threads import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,7 @@ class SourceThread:
         self._intake = intake
         self._report = SourceReport(intake)
         self._fault: str | None = None
-        self._thread = threading.Thread(
-            target=self._run_and_close, name='udp_infer source', daemon=True)
+        self._thread = BackgroundThread(self._run_and_close, name='source')
 
     def start(self) -> None:
         """Start the thread."""
