@@ -22,8 +22,8 @@ BOTH = pytest.mark.parametrize('path', [ONE, MULTI], ids=['one', 'multi'])
 @pytest.mark.parametrize('path, names', [
     (ONE, {'params_file', 'namespace', 'name', 'image', 'source', 'loop', 'realtime', 'model',
            'udp_targets', 'autostart', 'use_sim_time', 'log_level', 'required', 'respawn'}),
-    (MULTI, {'cameras_file', 'params_file', 'namespace', 'use_sim_time', 'log_level', 'required',
-             'respawn'}),
+    (MULTI, {'cameras_file', 'one_process', 'params_file', 'namespace', 'use_sim_time',
+             'log_level', 'required', 'respawn'}),
     (LOCATED, {'params_file', 'params_file_3d', 'namespace', 'image', 'depth', 'camera_info',
                'depth_camera_info', 'detections', 'model', 'udp_targets', 'autostart',
                'use_sim_time', 'log_level', 'required', 'respawn'}),
@@ -47,8 +47,11 @@ def test_arguments_take_precedence_over_the_params_file(params, frames, tmp_path
     assert {message['udp_infer']['source'] for message in messages} == {str(other)}
 
 
-def test_each_camera_of_a_list_gets_a_node_with_its_parameters(cameras, frames):
-    assert run(MULTI, cameras_file=cameras)[0] == 0
+@pytest.mark.parametrize('one_process', ['true', 'false'])
+def test_each_camera_of_a_list_gets_a_node_with_its_parameters(cameras, frames, one_process):
+    code, output = run(MULTI, cameras_file=cameras, one_process=one_process)
+    assert code == 0
+    assert ('[udp_infer_multi-1]' in output) == (one_process == 'true')
     assert [message['udp_infer']['ros_frame'] for message in frames()] == [
         'front_optical_frame'] * 3
 

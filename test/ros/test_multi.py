@@ -5,7 +5,6 @@
 
 import gc
 import json
-import re
 import signal
 import socket
 import subprocess
@@ -320,8 +319,8 @@ def test_the_process_fails_when_no_camera_is_left_and_one_did_not_start(
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_cameras_that_hang_at_the_same_time(model, start, silent_server, number):
     process = start([
-        camera_of(f'hanging{i}', silent_server, model__id=model, source__wait_for_source=i % 2 == 0)
-        for i in range(6)])
+        camera_of(f'hanging{i}', silent_server, model__id=model, source__wait_for_source=waits)
+        for i, waits in enumerate([True, False] * 3)])
     read_until(process, 'model m: ')
     process.send_signal(number)
     output = end(process)
