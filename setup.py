@@ -43,6 +43,8 @@ setup(
                    'scipy', 'supervision', 'tqdm'],
         # for the live table and --validate of udp_infer_listen
         'listen': ['jsonschema', 'rich'],
+        # for model.id: grpc://..., a model on a server
+        'server': ['tritonclient[grpc]'],
         'test': ['jsonschema', 'onnx', 'pytest', 'pytest-timeout'],
     },
     entry_points={

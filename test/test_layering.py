@@ -13,11 +13,12 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / 'udp_infer_ros'
 ROS = ('rclpy', 'cv_bridge', 'launch', 'rcl_interfaces', 'lifecycle_msgs', 'ament_index_python')
 GROUND = {
-    'boxes', 'errors', 'frame', 'health', 'log', 'model_info', 'redact', 'settings', 'stats',
-    'threads', 'wording'}
+    'boxes', 'environment', 'errors', 'frame', 'health', 'log', 'model_info', 'redact',
+    'settings', 'stats', 'threads', 'wording'}
 """What every part may import."""
 MAY_IMPORT = {
     'boxes': set(),
+    'environment': {'errors', 'redact'},
     'errors': {'redact'},
     'health': set(),
     'log': set(),

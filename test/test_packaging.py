@@ -26,8 +26,8 @@ KEYS = {
     'yaml': 'python3-yaml'}
 """The rosdep keys of modules; a ROS package is its own key."""
 OPTIONAL = {
-    'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'mypy', 'onnx', 'reuse', 'rich',
-    'visualization_msgs'}
+    'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'grpc', 'mypy', 'onnx', 'reuse', 'rich',
+    'tritonclient', 'visualization_msgs'}
 """Modules without which a feature is unavailable, or a test is skipped."""
 SOURCES = ('LICENSE', 'config', 'examples', 'launch', 'package.xml', 'resource', 'setup.cfg',
            'setup.py', NAME)
@@ -107,7 +107,10 @@ def test_the_engine_extra_names_every_package_that_the_core_imports(metadata):
     imported = modules_imported_by(
         path for path in (ROOT / NAME).rglob('*.py')
         if path.relative_to(ROOT / NAME).parts[0] not in ('ros', 'listen'))
-    assert {names.get(name, name) for name in imported} == requirements(metadata, 'engine')
+    server = {'grpc', 'tritonclient'}
+    assert {names.get(name, name) for name in imported - server} == (
+        requirements(metadata, 'engine'))
+    assert requirements(metadata, 'server') == {'tritonclient[grpc]'}
 
 
 @pytest.mark.parametrize('folders, tags', [

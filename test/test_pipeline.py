@@ -188,6 +188,24 @@ def test_health_reports_failed_and_replaced_frames_since_the_previous_call(detec
     assert pipeline.health()[0].level == Level.OK
 
 
+def test_one_warning_says_that_the_frames_for_a_server_need_more_than_a_gigabit_per_second(
+        detector, caplog):
+    ticks = count(100)
+    stats = Stats(clock_s=lambda: next(ticks) / 30)
+    for _ in range(100):
+        stats.count_offered()
+    detector.info = replace(detector.info, frame_bytes=640 * 640 * 3)
+    make_pipeline(detector, stats).health()
+    detector.info = replace(detector.info, frame_bytes=640 * 640 * 3 * 4)
+    make_pipeline(detector, stats, **{'source.max_fps': 10.0}).health()
+    assert not caplog.records
+    pipeline = make_pipeline(detector, stats)
+    pipeline.health()
+    pipeline.health()
+    assert [record.getMessage()[:46] for record in caplog.records] == [
+        'model m: 1.2 Gbit/s to the server are needed f']
+
+
 def test_the_image_is_not_changed_and_not_kept(detector):
     frame = make_frame()
     before = frame.image.copy()

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 import logging
+import threading
 import time
 
 from udp_infer_ros.detection.detector import Detector
@@ -64,7 +65,7 @@ class Engine:
     def load(
         cls, settings: Settings, outputs: Sequence[Output], *,
         models: ModelPool | None = None, stats: Stats | None = None,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = time.time_ns, abort: threading.Event | None = None,
     ) -> Engine:
         """
         Load the model and prepare the outputs.
@@ -74,11 +75,12 @@ class Engine:
         :param models: the networks that the engines of this process share; None shares none.
         :param stats: counters to continue; None creates new ones.
         :param now_ns: the clock of the stamps, nanoseconds.
+        :param abort: ends the wait for a model server.
         :raises ModelError: if the model cannot be loaded.
         :raises SettingError: if an output refuses its settings, or a class name is unknown.
         """
         detector = Detector.load(
-            settings.model, models.load(settings.model) if models is not None else None)
+            settings.model, (models or ModelPool()).load(settings.model, abort=abort))
         try:
             return cls(settings, detector, outputs, stats or Stats(), now_ns)
         except BaseException:
@@ -137,6 +139,11 @@ class Engine:
     def ended(self) -> bool:
         """Return whether a source was started and all its frames have been processed."""
         return self._source is not None and self._worker is not None and self._worker.ended
+
+    @property
+    def model_changed(self) -> bool:
+        """Return whether the model server has another model now: no frame can be processed."""
+        return self._worker is not None and self._worker.model_changed
 
     def poll(self) -> None:
         """Run the periodic checks of the source. Call it a few times per second."""

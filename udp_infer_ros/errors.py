@@ -54,6 +54,10 @@ class ModelError(UdpInferError):
     """A model cannot be loaded, or is not a supported detector."""
 
 
+class ModelChangedError(ModelError):
+    """A server has another model now than when it was loaded; it has to be loaded again."""
+
+
 class SharedCallError(Exception):
     """A call of the network for several frames failed; the thread that made it reports it."""
 

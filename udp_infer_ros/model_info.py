@@ -36,6 +36,9 @@ class ModelInfo:
     provider_reason: str
     """Why this provider was chosen."""
     threads: int
+    """CPU threads; 0 on a server."""
+    frame_bytes: int = 0
+    """Sent to the server for each frame; 0 without one."""
     warm_up_ms: float
     """Duration of the last warm-up inference."""
 
@@ -44,5 +47,10 @@ class ModelInfo:
             f'{self.name}: {self.family} ({self.family_reason}), {len(self.labels)} '
             f'{"class" if len(self.labels) == 1 else "classes"}, '
             f'input {self.input_width} x {self.input_height} {self.preprocessing}, '
-            f'{self.provider} ({self.provider_reason}), '
-            f'{counted(self.threads, "thread")}')
+            f'{self.runs_on}')
+
+    @property
+    def runs_on(self) -> str:
+        """Return what runs the model, and why."""
+        text = f'{self.provider} ({self.provider_reason})'
+        return f'{text}, {counted(self.threads, "thread")}' if self.threads else text

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import logging
+import math
 import os
 import time
 
@@ -14,10 +16,14 @@ from udp_infer_ros.errors import Drop
 from udp_infer_ros.frame import Detections, Frame, Result
 from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.settings import Settings
-from udp_infer_ros.stats import Stats
+from udp_infer_ros.stats import Snapshot, Stats
 from udp_infer_ros.tracking.byte import ByteTracker
 from udp_infer_ros.tracking.camera_motion import Estimate, MotionCounts
 from udp_infer_ros.tracking.motion_thread import MotionThread
+
+log = logging.getLogger(__name__)
+
+GIGABIT = 1e9
 
 
 class Pipeline:
@@ -44,6 +50,7 @@ class Pipeline:
         self._motion_counts = MotionCounts()
         self._seq = 0
         self._reported = stats.snapshot()
+        self._warned_of_bandwidth = False
         self.prepare(settings)()
 
     def process(self, frame: Frame) -> Result:
@@ -152,6 +159,7 @@ class Pipeline:
 
         def new_drops(cause: Drop) -> int:
             return now.dropped[cause.value] - before.dropped[cause.value]
+        self._warn_of_bandwidth(now)
         level, message = Level.OK, f'{now.processed_hz:.1f} Hz'
         if failed := new_drops(Drop.INFERENCE_ERROR):
             level = Level.ERROR
@@ -172,6 +180,18 @@ class Pipeline:
             'input': f'{model.input_width} x {model.input_height}',
             'classes': len(model.labels), **self._detector.values()})
         return PartHealth(name='model', level=level, message=message, values=values)
+
+    def _warn_of_bandwidth(self, now: Snapshot) -> None:
+        """Warn once if the frames for a model server do not fit a usual network."""
+        limit_hz = self._settings.source.max_fps or math.inf
+        needed = min(now.offered_hz, limit_hz) * self._detector.info.frame_bytes * 8
+        if needed > GIGABIT and not self._warned_of_bandwidth:
+            self._warned_of_bandwidth = True
+            log.warning(
+                'model %s: %.1f Gbit/s to the server are needed for %.0f frames/s; Gigabit '
+                'Ethernet carries 1; serve the model with an input of UINT8 or FP16, or set '
+                'source.max_fps', self._detector.info.name, needed / GIGABIT,
+                min(now.offered_hz, limit_hz))
 
     def _tracker_health(self) -> PartHealth:
         track = self._settings.track

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_NETWORK = r'(?:https?|ftps?|rtsp[stu]?|rtmp[a-z]{0,2}|srt|wss?|mms[ht]?|udp|tcp)'
+_NETWORK = r'(?:https?|ftps?|rtsp[stu]?|rtmp[a-z]{0,2}|grpcs?|srt|wss?|mms[ht]?|udp|tcp)'
 # The repetitions are bounded, so that no text takes quadratic time.
 _SCHEME = re.compile(rf'[a-z][a-z0-9+.-]{{0,19}}:/+|\b{_NETWORK}:', re.IGNORECASE)
 _USER = re.compile(r'(?<![^\s\x27"=])[^\s/:@\x27"=]{1,256}:')

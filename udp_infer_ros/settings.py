@@ -260,7 +260,8 @@ class ModelSettings:
 
     id: str = param('nanodet_g_416', (  # noqa: A003
         'Name of a model (udp_infer --list-models lists them), path of an ONNX file, '
-        'package://<package>/<path in its share folder>, or an http(s) URL with model.sha256. '
+        'package://<package>/<path in its share folder>, an http(s) URL with model.sha256, or '
+        'grpc(s)://<host>:<port>/<model>[/<version>], a model on a server. '
         'Models other than nanodet_g_416 are downloaded once and cached.'))
     sha256: str = param('', (
         'Checksum of the model file. Required for a URL.'))
@@ -293,6 +294,18 @@ class ModelSettings:
         'Cameras that share the model in one process: largest number of their frames in one '
         'call, where the model has a free first axis. Only frames that already wait are '
         'combined. 0: 1 on the CPU, 8 on other devices.'), low=0, high=64)
+    timeout_s: float = param(1.0, (
+        'Model on a server: a frame without an answer after this time is dropped.'), unit='s',
+        low=0.01, high=3600.0)
+    wait_for_server: bool = param(False, (
+        'Model on a server: if the server or the model is not ready at configure, true waits, '
+        'false is an error. If it is lost later, the node always continues when it is back.'))
+    headers: tuple[str, ...] = param((), (
+        "Model on a server: headers of each call, e.g. ['Authorization: Bearer ${TOKEN}']. "
+        '${NAME} is replaced by an environment variable, and required in each.'))
+    ca_file: str = param('', (
+        'Model on a server, grpcs://: file with the PEM certificates of the authority that '
+        'signed that of the server. Empty: those of gRPC.'))
     spinning: bool = param(False, (
         'Busy-wait between operators: slightly faster on an idle machine, much slower on a '
         'loaded one.'))
@@ -308,6 +321,13 @@ class ModelSettings:
                 raise SettingError(
                     name, list(values), 'must be three numbers, for model.std above 0',
                     'give one for each channel, for pixels from 0 to 255')
+        for line in self.headers:
+            # The parameters are published, so a value may not be in them.
+            if not re.fullmatch(r'[\w.-]+ *: *[^\r\n]*\$\{\w+\}[^\r\n]*', line):
+                raise SettingError(
+                    'model.headers', line.partition(':')[0] if ':' in line else '',
+                    'must be "name: value" with an environment variable ${NAME} in the value',
+                    'e.g. "Authorization: Bearer ${TOKEN}"')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import logging
 import threading
 
-from udp_infer_ros.errors import Drop, FrameError, SharedCallError
+from udp_infer_ros.errors import Drop, FrameError, ModelChangedError, SharedCallError
 from udp_infer_ros.frame import Frame
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.outputs.base import Output
@@ -46,6 +46,7 @@ class Worker:
         self._actions: deque[Callable[[], None]] = deque()
         self._finished = False
         self._abandoned = False
+        self._model_changed = False
         self._warnings = Throttle(period_s=5.0)
         self._thread = BackgroundThread(self._run, name='worker')
 
@@ -77,6 +78,11 @@ class Worker:
         """Return whether the intake is drained and all its frames are processed."""
         with self._lock:
             return self._finished
+
+    @property
+    def model_changed(self) -> bool:
+        """Return whether the latest frame failed because the server has another model now."""
+        return self._model_changed
 
     def between_frames(self, action: Callable[[], None]) -> None:
         """Run an action in the thread, between two frames; at once if the thread has ended."""
@@ -120,6 +126,7 @@ class Worker:
         try:
             result = self._pipeline.process(frame)
         except Exception as error:  # Models raise errors of any type; the next frame may succeed.
+            self._model_changed = isinstance(error, ModelChangedError)
             self._stats.count_drop(Drop.INFERENCE_ERROR)
             self._stats.record_error(f'inference failed: {error}')
             if not isinstance(error, SharedCallError):

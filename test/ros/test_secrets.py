@@ -25,7 +25,8 @@ MODELS = [
     f'http://me:{SECRET}@127.0.0.1:9/m.onnx', f'http://127.0.0.1:9/m.onnx?token={SECRET}',
     f'http://127.0.0.1:9/m.onnx?X-Amz-Signature={SECRET}&x=1', f'me:{SECRET}@127.0.0.1/m.onnx',
     f'ftp://me:{SECRET}@127.0.0.1/m.onnx', f'http://127.0.0.1:9/m.onnx?sig={SECRET}%3D',
-    f'/models/key={SECRET}']
+    f'/models/key={SECRET}', f'grpc://me:{SECRET}@127.0.0.1:9/m',
+    f'grpcs://127.0.0.1:9/m?token={SECRET}']
 
 
 @pytest.fixture

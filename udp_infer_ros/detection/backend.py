@@ -26,7 +26,9 @@ class BackendInfo:
     provider_reason: str
     """Why this provider was chosen."""
     threads: int
-    """CPU threads for one inference."""
+    """CPU threads for one inference; 0 on a server."""
+    remote: bool = False
+    """Whether a server runs it."""
 
 
 class Backend(Protocol):

@@ -9,7 +9,6 @@ from udp_infer_ros.detection.catalog import CATALOG, Catalog, CatalogModel
 from udp_infer_ros.detection.model_store import cached_path
 from udp_infer_ros.frame import Detections
 from udp_infer_ros.model_info import ModelInfo
-from udp_infer_ros.wording import counted
 
 SHOWN_LABELS = 10
 SHOWN_DETECTIONS = 20
@@ -21,14 +20,14 @@ def describe_model(info: ModelInfo) -> str:
     more = len(info.labels) - SHOWN_LABELS
     rows = {
         'model': info.name,
-        'file': info.path,
+        'address' if info.frame_bytes else 'file': info.path,
         **_note(info),
         'family': f'{info.family} ({info.family_reason})',
         'input': f'{info.input_width} x {info.input_height}, {info.input_dtype} '
                  f'({info.input_reason})',
         'image': info.preprocessing,
         'classes': f'{len(info.labels)}: {labels}{f" and {more} more" if more > 0 else ""}',
-        'device': f'{info.provider} ({info.provider_reason}), {counted(info.threads, "thread")}',
+        'device': info.runs_on,
         'one run': f'{info.warm_up_ms:.1f} ms',
     }
     return '\n'.join(f'{name:8} {text}' for name, text in rows.items())

@@ -112,7 +112,8 @@ class Detector:
             family.name, family.preprocessing, preprocessing)
         preprocess = Preprocessor(image, preprocessing)
         postprocess = Postprocessor(family=family, labels=labels, size=image.size)
-        warm_up_ms = _warm_up(network, preprocess(_gray_image(image))[0])
+        tensor = preprocess(_gray_image(image))[0]
+        warm_up_ms = _warm_up(network, tensor)
         info = ModelInfo(
             name=backend.info.name, path=backend.info.location, family=family.name,
             family_reason=family_reason, labels=labels, input_width=image.size.width,
@@ -120,7 +121,7 @@ class Detector:
             input_dtype=str(image.dtype),
             preprocessing=str(preprocessing), provider=backend.info.provider,
             provider_reason=backend.info.provider_reason, threads=backend.info.threads,
-            warm_up_ms=warm_up_ms)
+            frame_bytes=tensor.nbytes if backend.info.remote else 0, warm_up_ms=warm_up_ms)
         return cls(network=network, preprocess=preprocess, postprocess=postprocess, info=info)
 
     def selection(self, settings: DetectSettings, min_score: float) -> Selection:

@@ -14,7 +14,9 @@ import threading
 from udp_infer_ros.detection.backend import Backend
 from udp_infer_ros.detection.catalog import CATALOG, Catalog
 from udp_infer_ros.detection.local import CPU, LocalBackend, usable_cores
+from udp_infer_ros.detection.model_server import is_server
 from udp_infer_ros.detection.model_store import locate
+from udp_infer_ros.detection.remote import connect, RemoteBackend
 from udp_infer_ros.detection.scheduler import Feeds, Scheduler
 from udp_infer_ros.detection.types import Outputs
 from udp_infer_ros.settings import ModelSettings
@@ -38,11 +40,15 @@ class ModelPool:
         self._lock = threading.Lock()
         self._networks: dict[Hashable, _Network] = {}
 
-    def load(self, settings: ModelSettings, catalog: Catalog = CATALOG) -> Backend:
+    def load(
+        self, settings: ModelSettings, catalog: Catalog = CATALOG,
+        abort: threading.Event | None = None,
+    ) -> Backend:
         """
         Return a network, which is loaded unless another engine uses it. May block.
 
         :param catalog: the models with names.
+        :param abort: ends the wait for a server.
         :return: a lease of the network; the last one that is closed releases it.
         :raises ModelError: if the network cannot be loaded.
         """
@@ -50,7 +56,7 @@ class ModelPool:
         # A session with n threads has n - 1 of its own; each call adds the thread that makes it.
         threads = settings.threads or max(1, cores - self._cameras + 1)
         calls = max(1, min(self._cameras, cores - threads + 1))
-        key, open_backend = _find(replace(settings, threads=threads), catalog)
+        key, open_backend = _find(replace(settings, threads=threads), catalog, abort)
         with self._lock:
             network = self._networks.setdefault(key, _Network())
             network.leases += 1
@@ -58,7 +64,8 @@ class ModelPool:
             with network.loading:
                 if network.scheduler is None:
                     backend = network.backend = open_backend()
-                    network.scheduler = _schedule(backend, calls, settings.max_batch)
+                    network.scheduler = _schedule(
+                        backend, calls, self._cameras, settings.max_batch)
         except BaseException:
             self._give_back(key, network)
             raise
@@ -128,14 +135,18 @@ class Lease:
             give_back()
 
 
-def _schedule(backend: Backend, calls: int, max_batch: int) -> Scheduler:
+def _schedule(backend: Backend, calls: int, cameras: int, max_batch: int) -> Scheduler:
+    if backend.info.remote:
+        # The server combines the calls that arrive together, unless batches are made here.
+        return Scheduler(
+            backend, calls=1 if max_batch > 1 else cameras, max_batch=max_batch or 1)
     if backend.info.provider == CPU:
         return Scheduler(backend, calls=calls, max_batch=max_batch or 1)
     return Scheduler(backend, calls=1, max_batch=max_batch or ACCELERATOR_BATCH)
 
 
 def _find(
-    settings: ModelSettings, catalog: Catalog,
+    settings: ModelSettings, catalog: Catalog, abort: threading.Event | None,
 ) -> tuple[Hashable, Callable[[], Backend]]:
     """
     Choose where a network runs. This is the only place that knows every kind of backend.
@@ -143,6 +154,9 @@ def _find(
     :return: what the network has in common with others that are the same, and how to load it.
     :raises ModelError: if there is no such model.
     """
+    if is_server(settings.id):
+        identity, server, served = connect(settings, abort)
+        return identity, lambda: RemoteBackend(server, served, settings)
     path = locate(settings.id, settings.sha256, catalog)
     options = (settings.device, settings.threads, settings.spinning, settings.max_batch)
     return (*_identity(path), *options), lambda: LocalBackend.load(settings, path)

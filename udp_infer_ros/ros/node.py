@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import queue
+import threading
 from typing import Any
 
 from lifecycle_msgs.msg import Transition
@@ -93,8 +94,10 @@ class UdpInferNode(LifecycleNode):
         self._engine: Engine | None = None
         self._opener = Opener(self, self._make_source)
         self._active = False
+        self._abort_load = threading.Event()
         self._enabled = True
         self._idle = False
+        self._leaving = False
         self._shared_name_s = 0.0
         self._ended = False
         """The node is finalized or destroyed."""
@@ -158,6 +161,8 @@ class UdpInferNode(LifecycleNode):
         goal = _goal(request.transition)
         if goal in ('deactivate', 'shutdown'):
             self._opener.abort()
+        if goal == 'shutdown' or goal.endswith('_shutdown'):
+            self._abort_load.set()
         async with self._transitions:
             before = self._state
             try:
@@ -249,6 +254,7 @@ class UdpInferNode(LifecycleNode):
     def stop(self) -> None:
         """Release everything; only `destroy_node` may follow."""
         self._ended = True
+        self._abort_load.set()
         self._opener.abort()
         self._release()
 
@@ -266,7 +272,7 @@ class UdpInferNode(LifecycleNode):
     def _load(self) -> Engine:
         engine = Engine.load(
             self.settings, self._outputs, models=self._models, stats=self.stats,
-            now_ns=self._now_ns)
+            now_ns=self._now_ns, abort=self._abort_load)
         if self._ended:
             engine.close()
         return engine
@@ -397,6 +403,10 @@ class UdpInferNode(LifecycleNode):
         if self._engine is None:
             return
         self._engine.poll()
+        if self._active and self._engine.model_changed and not self._leaving:
+            self._leaving = True
+            assert self.executor is not None
+            self.executor.create_task(self._leave_changed_model)
         if self._engine.ended and not self._idle:
             self._idle = True
             if self.settings.source.exit_at_end:
@@ -404,6 +414,15 @@ class UdpInferNode(LifecycleNode):
             else:
                 self.get_logger().info(
                     'end of source, idle; to open it again, call ~/enable with false and true')
+
+    async def _leave_changed_model(self) -> None:
+        """Deactivate, because no frame can be processed."""
+        request = ChangeState.Request(
+            transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
+        await self._change(
+            request, ChangeState.Response(), 'the server has another model; to use it, cleanup, '
+            'configure and activate')
+        self._leaving = False
 
     def _diagnose(self) -> None:
         self._diagnostics.publish(self._activity, self._engine.health() if self._engine else None)

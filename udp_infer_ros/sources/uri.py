@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import os
 from pathlib import Path
 import re
 from typing import Literal
 
+from udp_infer_ros.environment import with_variables
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.redact import redacted as without_secrets
 
@@ -18,7 +18,6 @@ SourceKind = Literal['device', 'file', 'images', 'stream', 'pipeline']
 FINITE_KINDS: tuple[SourceKind, ...] = ('file', 'images')
 """Kinds of sources that have an end and can wait; all others are live."""
 _GLOB = re.compile(r'[*?\[]')
-_VARIABLE = re.compile(r'\$\{(\w+)\}')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,8 @@ class SourceUri:
         :raises SourceError: if a file or an environment variable in it does not exist.
         """
         # Redact before the variables are replaced, because their values may be passwords.
-        redacted, text = without_secrets(text), _with_variables(text)
+        redacted = without_secrets(text)
+        text = with_variables(text, 'source.uri', SourceError)
         try:
             return cls._parse(text, redacted)
         except (ValueError, OSError, RuntimeError) as error:  # of int and pathlib
@@ -72,13 +72,3 @@ class SourceUri:
                 'source.uri', redacted, 'no such file or device',
                 f'a relative path starts at {Path.cwd()}')
         return cls(kind='file', target=str(path), redacted=redacted)
-
-
-def _with_variables(text: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise SourceError(
-                'source.uri', without_secrets(text),
-                f'the environment has no variable {match[1]}', 'set it where the node starts')
-        return os.environ[match[1]]
-    return _VARIABLE.sub(value, text)
