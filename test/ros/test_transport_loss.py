@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from helpers import write_clip, write_model, yolo_table
 import pytest
 from ros_helpers import gray_image
-from udp_infer_ros.ros import topic_source, transport_loss
+from udp_infer_ros.ros import adaptive, transport_loss
 from udp_infer_ros.ros.transport_loss import remedy, TransportLoss
 from udp_infer_ros.stats import Stats
 
@@ -139,14 +139,14 @@ def test_images_without_loss_are_reported_as_0_across_new_subscriptions(make_ben
 
 
 def test_a_middleware_that_does_not_report_losses_is_unknown_not_0(make_bench, monkeypatch):
-    class WithoutEvent(topic_source.SubscriptionEventCallbacks):
+    class WithoutEvent(adaptive.SubscriptionEventCallbacks):
         """The callbacks as with an RMW that does not support the event."""
 
         def create_event_handlers(self, *arguments):
             if self.message_lost:
-                raise topic_source.UnsupportedEventTypeError('unsupported')
+                raise adaptive.UnsupportedEventTypeError('unsupported')
             return super().create_event_handlers(*arguments)
-    monkeypatch.setattr(topic_source, 'SubscriptionEventCallbacks', WithoutEvent)
+    monkeypatch.setattr(adaptive, 'SubscriptionEventCallbacks', WithoutEvent)
     bench = make_bench()
     reports = subscribe_to_source(bench)
     camera = bench.camera()

@@ -75,7 +75,7 @@ class DepthInput:
         self._stats.set_transport_known(True)
         return AdaptiveSubscription(
             self._node, MESSAGES[self._transport], self.topic, self._on_message,
-            lost=self._loss.make_callback())
+            make_lost=self._loss.make_callback)
 
     def _on_message(self, message: Any) -> None:
         self._stats.count_offered()

@@ -12,21 +12,15 @@ import time
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from sensor_msgs.msg import CompressedImage, Image
 
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.errors import FrameError
 from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.health import Level, PartHealth
+from udp_infer_ros.ros.adaptive import AdaptiveSubscription, publishers_text, qos_text
 from udp_infer_ros.ros.convert import (
     image_from_ros, image_from_ros_compressed, stamp_ns_from_ros)
-from udp_infer_ros.ros.params import overrides
 from udp_infer_ros.ros.transport_loss import remedy, TransportLoss
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.intake import Intake, RawFrame
@@ -42,10 +36,6 @@ TYPES = {'raw': 'sensor_msgs/msg/Image', 'compressed': 'sensor_msgs/msg/Compress
 class TopicSource:
     """
     Subscribes to `image_raw`, or to `<image_raw>/compressed`.
-
-    The subscription is reliable if all publishers are, so that large images arrive complete, and
-    otherwise best effort, which is compatible with every publisher. `poll` adapts it to changes;
-    `qos_overrides.<topic>.subscription.reliability` overrides it.
 
     Everything runs in the node's thread, except the decoding of frames in the worker.
 
@@ -63,8 +53,7 @@ class TopicSource:
         name = node.resolve_topic_name('image_raw')
         self._topics = {'raw': name, 'compressed': f'{name}/compressed'}
         self._transport: str = 'raw' if settings.transport == 'auto' else settings.transport
-        self._subscription: Any = None
-        self._reliability: ReliabilityPolicy | None = None
+        self._subscription: AdaptiveSubscription | None = None
         self._frame_id: str | None = None
         self._decoded: tuple[str, str] = ('', '')
         """The topic of the first decoded image, and its format; the worker writes it."""
@@ -93,14 +82,14 @@ class TopicSource:
         self._intake = intake
         self._report = SourceReport(intake)
         self._loss = TransportLoss(intake.stats)
-        self._adapt()
+        self._subscribe()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
         """Unsubscribe and close the intake."""
         self._stopped = True
         if self._subscription is not None:
             self._intake.close()
-            self._node.destroy_subscription(self._subscription)
+            self._subscription.close()
             self._subscription = None
         return True
 
@@ -108,7 +97,7 @@ class TopicSource:
         """Adapt to changes of the publishers, and log when images stop, resume or are lost."""
         if self._stopped:
             return
-        self._adapt()
+        self._subscribe()
         self._announce()
         if self._loss.poll():
             self._node.get_logger().warning(f'{self._loss.describe(self.topic)}; {remedy()}')
@@ -169,50 +158,23 @@ class TopicSource:
             return f'remap image_raw to a topic of the type {TYPES[self._transport]}'
         return 'check QoS and network' if count else 'check the name, or remap image_raw'
 
-    def _adapt(self) -> None:
+    def _subscribe(self) -> None:
         """Subscribe, or subscribe again if the publishers require it."""
-        transport = self._choose_transport()
+        transport, subscription = self._choose_transport(), self._subscription
+        if subscription is not None and transport == self._transport:
+            subscription.adapt()
+            return
         topic = self._topics[transport]
-        fixed, reliability = self._is_fixed(topic), self._choose_reliability(topic)
-        if self._subscription is not None:
-            if transport == self._transport and (fixed or reliability == self._reliability):
-                return
-            self._node.destroy_subscription(self._subscription)
-            if transport != self._transport:
-                self._node.get_logger().info(
-                    f'switching to {topic}: {self.topic} has no publisher')
-        self._transport, self._reliability = transport, reliability
-        self._subscription = self._subscribe(transport, reliability, fixed=fixed)
-
-    def _subscribe(
-        self, transport: str, reliability: ReliabilityPolicy, *, fixed: bool,
-    ) -> Any:
-        topic = self._topics[transport]
-        self._node.get_logger().debug(
-            f'subscribing to {topic}: transport {transport}, reliability {reliability.name}'
-            f'{" unless qos_overrides change it" if fixed else ""}; publishers: '
-            f'{self._publishers(topic)}')
+        if subscription is not None:
+            subscription.close()
+            self._node.get_logger().info(f'switching to {topic}: {self.topic} has no publisher')
         message, decode = MESSAGES[transport]
-        policies = [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH]
-        if fixed:
-            policies.append(QoSPolicyKind.RELIABILITY)
-
-        def subscribe(message_lost: Callable[[Any], None] | None) -> Any:
-            return self._node.create_subscription(
-                message, topic, partial(self._receive, topic, decode),
-                QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability),
-                event_callbacks=SubscriptionEventCallbacks(
-                    incompatible_qos=self._on_incompatible_qos, message_lost=message_lost),
-                qos_overriding_options=QoSOverridingOptions(policies))
-        try:
-            subscription = subscribe(self._loss.make_callback())
-        except UnsupportedEventTypeError:
-            return subscribe(None)
-        self._intake.stats.set_transport_known(True)
-        return subscription
-
-    def _is_fixed(self, topic: str) -> bool:
-        return f'qos_overrides.{topic}.subscription.reliability' in overrides(self._node)
+        self._transport = transport
+        self._subscription = AdaptiveSubscription(
+            self._node, message, topic, partial(self._receive, topic, decode),
+            make_lost=self._loss.make_callback)
+        if self._subscription.reports_loss:
+            self._intake.stats.set_transport_known(True)
 
     def _choose_transport(self) -> str:
         if not self._auto:
@@ -221,14 +183,6 @@ class TopicSource:
             name for name, topic in self._topics.items() if self._node.count_publishers(topic)]
         # Without publishers, keep the subscription: a publisher may restart.
         return published[0] if published else self._transport
-
-    def _choose_reliability(self, topic: str) -> ReliabilityPolicy:
-        publishers = self._node.get_publishers_info_by_topic(topic)
-        if not publishers and self._reliability is not None:
-            return self._reliability
-        reliable = bool(publishers) and all(
-            item.qos_profile.reliability == ReliabilityPolicy.RELIABLE for item in publishers)
-        return ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
 
     def _receive(self, topic: str, decode: Decoder, message: Any) -> None:
         arrival_s = time.monotonic()
@@ -260,16 +214,11 @@ class TopicSource:
         if topic != self.topic or topic == self._announced:
             return
         self._announced = topic
-        self._node.get_logger().info(f'first image of topic {topic}: {text}; {self._qos()}')
-
-    def _qos(self) -> str:
-        own = _qos_text(self._subscription.qos_profile)
-        return f'subscription {own}; publishers: {self._publishers(self.topic)}'
-
-    def _publishers(self, topic: str) -> str:
-        return ', '.join(
-            f'{item.node_namespace.rstrip("/")}/{item.node_name} {_qos_text(item.qos_profile)}'
-            for item in self._node.get_publishers_info_by_topic(topic)) or 'none'
+        assert self._subscription is not None
+        self._node.get_logger().info(
+            f'first image of topic {topic}: {text}; subscription '
+            f'{qos_text(self._subscription.qos_profile)}; publishers: '
+            f'{publishers_text(self._node, topic)}')
 
     def _check_frame_id(self, frame_id: str) -> None:
         """Warn if several cameras publish on the topic: the tracker would mix their objects."""
@@ -282,14 +231,3 @@ class TopicSource:
                 f'{self.topic} has {count} publishers, with frame_id {before!r} and '
                 f'{frame_id!r}: objects of two cameras cannot be tracked together; remap one of '
                 'them', once=True)
-
-    def _on_incompatible_qos(self, event: Any) -> None:
-        if self._is_fixed(self.topic):
-            self._node.get_logger().warning(
-                f'a publisher of {self.topic} offers a QoS that is incompatible with this '
-                f'subscription, so none of its images arrive; remove qos_overrides.{self.topic}.'
-                'subscription, or change the publisher', once=True)
-
-
-def _qos_text(profile: QoSProfile) -> str:
-    return f'{profile.reliability.name} {profile.durability.name}'.replace('_', ' ').lower()
