@@ -17,6 +17,7 @@ from inference_server import grpc, InferenceServer
 import numpy as np
 import pytest
 from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.model_server import ModelServer
 from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.errors import ModelChangedError, ModelError, SettingError, SharedCallError
 from udp_infer_ros.settings import DetectSettings, ModelSettings, Settings
@@ -399,6 +400,21 @@ def test_cameras_share_a_connection_and_each_has_one_call_in_flight(server, load
     assert server.served.most_running == 4
     # One shared network: all of them have the calls of all.
     assert {backend.values()['server_calls'] for backend in backends} == {8}
+
+
+def test_each_connection_that_is_opened_is_closed(server, load, monkeypatch):
+    opened, closed = [], []
+    create, close = ModelServer.__init__, ModelServer.close
+    monkeypatch.setattr(ModelServer, '__init__', lambda self, settings: (
+        opened.append(self), create(self, settings))[1])
+    monkeypatch.setattr(ModelServer, 'close', lambda self: (
+        closed.append(self), close(self))[1])
+    models = ModelPool(cameras=3)
+    backends = [load(server, models) for _ in range(3)]
+    assert len(opened) - len(closed) == 1
+    for backend in backends:
+        backend.close()
+    assert opened and set(opened) == set(closed)
 
 
 def test_with_max_batch_waiting_frames_are_one_call(make_server, tmp_path, load):

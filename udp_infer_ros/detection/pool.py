@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import os
 from pathlib import Path
 import threading
+from typing import NamedTuple
 
 from udp_infer_ros.detection.backend import Backend
 from udp_infer_ros.detection.catalog import CATALOG, Catalog
@@ -56,16 +57,19 @@ class ModelPool:
         # A session with n threads has n - 1 of its own; each call adds the thread that makes it.
         threads = settings.threads or max(1, cores - self._cameras + 1)
         calls = max(1, min(self._cameras, cores - threads + 1))
-        key, open_backend = _find(replace(settings, threads=threads), catalog, abort)
+        found = _find(replace(settings, threads=threads), catalog, abort)
+        key = found.key
         with self._lock:
             network = self._networks.setdefault(key, _Network())
             network.leases += 1
         try:
             with network.loading:
                 if network.scheduler is None:
-                    backend = network.backend = open_backend()
+                    backend = network.backend = found.load()
                     network.scheduler = _schedule(
                         backend, calls, self._cameras, settings.max_batch)
+                else:
+                    found.discard()
         except BaseException:
             self._give_back(key, network)
             raise
@@ -90,6 +94,16 @@ class _Network:
     backend: Backend | None = None
     """Set while `loading` is held, as the scheduler."""
     scheduler: Scheduler | None = None
+
+
+class _Found(NamedTuple):
+    """A network that is not loaded yet."""
+
+    key: Hashable
+    """What it has in common with others that are the same."""
+    load: Callable[[], Backend]
+    discard: Callable[[], None]
+    """Releases what was opened to find it; to be called instead of `load`."""
 
 
 class Lease:
@@ -147,19 +161,20 @@ def _schedule(backend: Backend, calls: int, cameras: int, max_batch: int) -> Sch
 
 def _find(
     settings: ModelSettings, catalog: Catalog, abort: threading.Event | None,
-) -> tuple[Hashable, Callable[[], Backend]]:
+) -> _Found:
     """
     Choose where a network runs. This is the only place that knows every kind of backend.
 
-    :return: what the network has in common with others that are the same, and how to load it.
     :raises ModelError: if there is no such model.
     """
     if is_server(settings.id):
         identity, server, served = connect(settings, abort)
-        return identity, lambda: RemoteBackend(server, served, settings)
+        return _Found(
+            identity, lambda: RemoteBackend(server, served, settings), server.close)
     path = locate(settings.id, settings.sha256, catalog)
     options = (settings.device, settings.threads, settings.spinning, settings.max_batch)
-    return (*_identity(path), *options), lambda: LocalBackend.load(settings, path)
+    return _Found(
+        (*_identity(path), *options), lambda: LocalBackend.load(settings, path), lambda: None)
 
 
 def _identity(path: Path) -> tuple[str, int, int, int]:

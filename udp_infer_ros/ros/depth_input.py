@@ -50,6 +50,11 @@ class DepthInput:
         """Return the number of images that the middleware lost."""
         return self._stats.transport_lost or 0
 
+    @property
+    def reports_loss(self) -> bool:
+        """Return whether the middleware reports lost images."""
+        return self._subscription.reports_loss
+
     def poll(self) -> None:
         """Adapt to changes of the publishers, and warn if many images are lost."""
         transport = self._choose()
@@ -72,7 +77,6 @@ class DepthInput:
         return published[0] if self._auto and published else self._transport
 
     def _subscribe(self) -> AdaptiveSubscription:
-        self._stats.set_transport_known(True)
         return AdaptiveSubscription(
             self._node, MESSAGES[self._transport], self.topic, self._on_message,
             make_lost=self._loss.make_callback)

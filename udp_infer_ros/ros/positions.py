@@ -143,11 +143,12 @@ class PositionEngine:
         """Return the counters since the start of the process."""
         stats, inputs = self._stats, self._inputs
         lost = self._lost_before + (inputs.depth.lost if inputs else 0)
+        is_known = inputs is None or inputs.depth.reports_loss
         values: dict[str, object] = {
             'paired': stats.paired,
             **{f'unpaired_{reason.value}': count for reason, count in stats.unpaired.items()},
             'located': stats.located, 'left_out': stats.left_out,
-            'invalid_stamps': stats.invalid_stamps, 'depth_lost_by_middleware': lost,
+            'invalid_stamps': stats.invalid_stamps, 'depth_lost_by_middleware': lost if is_known else 'unknown',
             'detections_hz': round(stats.detections_hz, 1), 'depth_hz': round(stats.depth_hz, 1),
             'subscribers': self._subscribers()}
         warning = self._reports.text if inputs else ''
