@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo demo-3d test test-fast fuzz bench bench-positions bench-tracking lint clean
+.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-positions bench-tracking lint clean
 
 SHELL := bash
 export PYTHON ?= python3
@@ -23,6 +23,9 @@ test:       ## all tests, with Jazzy and with Kilted
 
 test-fast:  ## the fast tests, with Jazzy
 	@$(PYTHON) dev/test.py --fast
+
+test-servers: ## the tests with real model servers, Triton and MLServer; about 1 GB in build/
+	@$(PYTHON) bench/model_servers.py && $(IN_ENV) UDP_INFER_SERVERS=1 python -m pytest -q -s test/servers
 
 fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten times as many examples
 	@$(IN_ENV) python -m pytest -q test/fuzz

@@ -8,14 +8,24 @@ import subprocess
 import sys
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ROOT / 'build' / 'peers'
-REQUIREMENTS = ROOT / 'bench' / 'requirements-tracking.txt'
-INSTALLED = PEERS / REQUIREMENTS.name
-"""A copy of the requirements that are installed."""
 
-if not INSTALLED.is_file() or INSTALLED.read_bytes() != REQUIREMENTS.read_bytes():
-    subprocess.run([sys.executable, '-m', 'venv', '--clear', PEERS], check=True)
-    subprocess.run(
-        [PEERS / 'bin' / 'python', '-m', 'pip', 'install', '--quiet',
-         '--disable-pip-version-check', '-r', REQUIREMENTS], check=True)
-    INSTALLED.write_bytes(REQUIREMENTS.read_bytes())
+
+def create(name: str, requirements: Path, python: str = sys.executable) -> Path:
+    """
+    Create or replace build/<name>, unless the same requirements are installed in it.
+
+    :return: the folder of the environment.
+    """
+    folder = ROOT / 'build' / name
+    installed = folder / requirements.name
+    if not installed.is_file() or installed.read_bytes() != requirements.read_bytes():
+        subprocess.run([python, '-m', 'venv', '--clear', folder], check=True)
+        subprocess.run(
+            [folder / 'bin' / 'python', '-m', 'pip', 'install', '--quiet',
+             '--disable-pip-version-check', '-r', requirements], check=True)
+        installed.write_bytes(requirements.read_bytes())
+    return folder
+
+
+if __name__ == '__main__':
+    create('peers', ROOT / 'bench' / 'requirements-tracking.txt')

@@ -30,6 +30,7 @@ class Served(stubs.GRPCInferenceServiceServicer):
         self.load(path)
         self.version = '1'
         self.live = self.ready = True
+        self.states_version = True
         self.parameters = {}
         self.has_configuration = True
         self.error = None
@@ -67,7 +68,7 @@ class Served(stubs.GRPCInferenceServiceServicer):
                 shape=[size if isinstance(size, int) else -1 for size in tensor.shape])
                 for tensor in tensors]
         return pb.ModelMetadataResponse(
-            name=request.name, versions=[self.version], platform='onnx',
+            name=request.name, versions=[self.version] * self.states_version, platform='onnx',
             inputs=described(self.session.get_inputs()),
             outputs=described(self.session.get_outputs()))
 

@@ -98,7 +98,8 @@ def modules_imported_by(paths):
                 found |= {alias.name.partition('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 found.add(node.module.partition('.')[0])
-    local = {path.stem for path in (ROOT / 'test').rglob('*.py')} | {'fuzz', 'sources', NAME}
+    folders = (ROOT / 'test', ROOT / 'bench')
+    local = {path.stem for folder in folders for path in folder.rglob('*.py')} | {'fuzz', 'sources', NAME}
     return found - sys.stdlib_module_names - local
 
 

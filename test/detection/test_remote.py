@@ -211,6 +211,13 @@ def test_a_model_that_does_not_state_its_outputs_is_refused(server, monkeypatch)
         detect(server.uri)
 
 
+def test_a_version_that_is_stated_with_the_answers_only_is_in_the_properties(server, caplog):
+    caplog.set_level(logging.INFO)
+    server.served.states_version, server.served.version = False, 'v7'
+    assert str(detect(server.uri)[1]).endswith(', version v7 (set by model.id)')
+    assert 'now, before' not in caplog.text
+
+
 # While it runs.
 
 def test_a_slow_answer_is_an_error_at_the_deadline_and_calls_do_not_pile_up(server, load):
@@ -251,9 +258,11 @@ def test_a_server_that_is_killed_in_mid_call_and_returns_goes_on(server, load, c
     assert 'the server answers again, after' in caplog.text
 
 
-def test_a_model_that_is_unloaded_and_loaded_again_goes_on(server, load):
+# MLServer has no code for that.
+@pytest.mark.parametrize('code', [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNKNOWN])
+def test_a_model_that_is_unloaded_and_loaded_again_goes_on(server, load, code):
     backend = load(server, timeout_s=0.3)
-    server.served.error = (grpc.StatusCode.NOT_FOUND, 'no such model')
+    server.served.error = (code, 'the model was not found')
     server.served.ready = False
     for _ in range(2):
         with pytest.raises(ModelError, match='does not have this model|is not ready'):

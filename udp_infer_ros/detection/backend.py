@@ -39,7 +39,11 @@ class Backend(Protocol):
     """Names, in order."""
     metadata: Mapping[str, str]
     """Untrusted text of the model file, e.g. `names`."""
-    info: BackendInfo
+
+    @property
+    def info(self) -> BackendInfo:
+        """Return where the network runs."""
+        ...
 
     def infer(self, feeds: Mapping[str, NDArray[Any]]) -> Outputs:
         """

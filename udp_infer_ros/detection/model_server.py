@@ -246,7 +246,8 @@ class ModelServer:
             return self._not_ready(f'{at} is not available: {details}')
         if code == 'DEADLINE_EXCEEDED':
             return self._not_ready(f'{at} did not answer in time', 'model.timeout_s is the limit')
-        if code == 'NOT_FOUND':
+        # MLServer answers with UNKNOWN.
+        if code == 'NOT_FOUND' or (code == 'UNKNOWN' and 'not found' in details.lower()):
             return self._not_ready(f'{at} does not have this model: {details}')
         if code == 'UNIMPLEMENTED':
             return self.error(

@@ -12,7 +12,7 @@ from pathlib import Path
 import threading
 from typing import NamedTuple
 
-from udp_infer_ros.detection.backend import Backend
+from udp_infer_ros.detection.backend import Backend, BackendInfo
 from udp_infer_ros.detection.catalog import CATALOG, Catalog
 from udp_infer_ros.detection.local import CPU, LocalBackend, usable_cores
 from udp_infer_ros.detection.model_server import is_server
@@ -119,10 +119,14 @@ class Lease:
         self.inputs = backend.inputs
         self.outputs = backend.outputs
         self.metadata = backend.metadata
-        self.info = backend.info
         self._backend = backend
         self._scheduler = scheduler
         self._give_back: Callable[[], None] | None = give_back
+
+    @property
+    def info(self) -> BackendInfo:
+        """Return where the network runs."""
+        return self._backend.info
 
     def infer(self, feeds: Feeds) -> Outputs:
         """

@@ -62,11 +62,7 @@ class RemoteBackend:
         self.inputs = served.inputs
         self.outputs = tuple(tensor.name for tensor in served.outputs)
         self.metadata = served.metadata
-        version = f', version {served.version}' if served.version else ''
-        self.info = BackendInfo(
-            name=printable(server.address.model), location=printable(redacted(settings.id)),
-            provider=f'{served.server} at {server.address.target}{version}',
-            provider_reason='set by model.id', threads=0, remote=True)
+        self._location = printable(redacted(settings.id))
         self._server = server
         self._timeout_s = settings.timeout_s
         self._lock = threading.Lock()
@@ -80,6 +76,16 @@ class RemoteBackend:
         self._rate = Rate()
         self._call_bytes = 0
         self._round_trip_ms: deque[float] = deque(maxlen=WINDOW)
+
+    @property
+    def info(self) -> BackendInfo:
+        """Return where the network runs; some servers state the version with the answers only."""
+        address, served = self._server.address, self._served
+        version = f', version {served.version}' if served.version else ''
+        return BackendInfo(
+            name=printable(address.model), location=self._location,
+            provider=f'{served.server} at {address.target}{version}',
+            provider_reason='set by model.id', threads=0, remote=True)
 
     def infer(self, feeds: Mapping[str, NDArray[Any]]) -> Outputs:
         """
@@ -173,7 +179,7 @@ class RemoteBackend:
             raise self._changed
         with self._lock:
             before, self._served = self._served, served
-        if served.version != before.version:
+        if before.version not in ('', served.version):
             log.info('model %s: the server has version %s now, before %s', self.info.name,
                      served.version, before.version)
 
