@@ -99,8 +99,8 @@ def modules_imported_by(paths):
             elif isinstance(node, ast.ImportFrom):
                 found.add(node.module.partition('.')[0])
     folders = (ROOT / 'test', ROOT / 'bench')
-    local = {path.stem for folder in folders for path in folder.rglob('*.py')} | {'fuzz', 'sources', NAME}
-    return found - sys.stdlib_module_names - local
+    local = {path.stem for folder in folders for path in folder.rglob('*.py')}
+    return found - sys.stdlib_module_names - local - {'fuzz', 'sources', NAME}
 
 
 def test_the_engine_extra_names_every_package_that_the_core_imports(metadata):
