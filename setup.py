@@ -23,7 +23,7 @@ setup(
     license='Apache-2.0',
     keywords=['ROS'],
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['*.json', 'models/*', 'py.typed']},
+    package_data={NAME: ['*.json', 'models/*', 'py.typed', 'listen/web/static/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -45,6 +45,8 @@ setup(
         'listen': ['jsonschema', 'rich'],
         # for model.id: grpc://..., a model on a server
         'server': ['tritonclient[grpc]'],
+        # for --web of udp_infer_listen
+        'web': ['aiohttp'],
         'test': ['jsonschema', 'onnx', 'pytest', 'pytest-timeout'],
     },
     entry_points={

@@ -37,6 +37,7 @@ from udp_infer_ros.boxes import corners_from_center_size
 from udp_infer_ros.frame import Detections, NO_TRACK
 from udp_infer_ros.outputs.annotate import Annotator
 from vision_msgs.msg import Detection2DArray
+from web_pictures import take_pictures
 
 SHEET_FRAMES = 9
 LONGEST_S = 300.0
@@ -250,8 +251,11 @@ def main() -> int:
     (out / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
     draw(clip, receiver, out)
     print(text_of(summary))
+    pictures, reason = take_pictures(receiver.datagrams, out)
     print('files        ' + ', '.join(str(out / name) for name in (
-        'clip.mp4', 'annotated.mp4', 'contact_sheet.png', 'summary.json')))
+        'clip.mp4', 'annotated.mp4', 'contact_sheet.png', *pictures, 'summary.json')))
+    if reason:
+        print(f'no pictures of the page: {reason}')
     complete = frames == summary['topic_messages'] == summary['datagrams']
     return 0 if complete and not summary['frames_that_differ_between_topic_and_datagrams'] else 1
 

@@ -26,8 +26,8 @@ KEYS = {
     'yaml': 'python3-yaml'}
 """The rosdep keys of modules; a ROS package is its own key."""
 OPTIONAL = {
-    'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'grpc', 'mypy', 'onnx', 'reuse', 'rich',
-    'tritonclient', 'visualization_msgs'}
+    'aiohttp', 'catkin_pkg', 'colcon_core', 'foxglove_msgs', 'grpc', 'mypy', 'onnx', 'playwright',
+    'reuse', 'rich', 'tritonclient', 'visualization_msgs'}
 """Modules without which a feature is unavailable, or a test is skipped."""
 SOURCES = ('LICENSE', 'config', 'examples', 'launch', 'package.xml', 'resource', 'setup.cfg',
            'setup.py', NAME)
@@ -83,6 +83,7 @@ def test_a_plain_install_brings_no_numpy_and_no_opencv(metadata):
     ('engine', {'numpy', 'onnxruntime', 'opencv-python-headless', 'pillow', 'pyyaml', 'scipy',
                 'supervision', 'tqdm'}),
     ('listen', {'jsonschema', 'rich'}),
+    ('web', {'aiohttp'}),
     ('test', {'jsonschema', 'onnx', 'pytest', 'pytest-timeout'}),
 ])
 def test_an_extra_brings_the_packages_for_its_purpose(metadata, extra, packages):

@@ -70,7 +70,8 @@ class Listener:
         if self._copying is not None:
             os.close(secondary)
             self._copying.start()
-        wait_until(lambda: self.port in receive_queues() or self.process.poll() is not None)
+        wait_until(lambda: '--replay' in arguments or self.port in receive_queues()
+                   or self.process.poll() is not None)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(('127.0.0.1', self.port))
 

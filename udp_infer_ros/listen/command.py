@@ -12,7 +12,7 @@ of `| head`, ends the command without an error.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from io import TextIOWrapper
 from pathlib import Path
@@ -30,9 +30,12 @@ from udp_infer_ros.listen.message import (
 from udp_infer_ros.listen.recording import Datagram, Recording, replay
 from udp_infer_ros.listen.schema import MessageValidator
 from udp_infer_ros.listen.senders import Senders
+from udp_infer_ros.listen.web.board import Board
+from udp_infer_ros.listen.web.page import open_page, Page, PageError
 from udp_infer_ros.standard_streams import discard_output, with_standard_streams
 
 DEFAULT_PORT = 37020
+DEFAULT_WEB_PORT = 8090
 MAX_DATAGRAM_BYTES = 65535
 RECEIVE_BUFFER_BYTES = 4 << 20
 NO_MESSAGE, CANNOT_START, INVALID, CANNOT_WRITE = 1, 2, 3, 4
@@ -55,11 +58,13 @@ class Listener:
     :param recording: records each message, if given.
     :param as_json: whether the JSON of each datagram is printed, instead of a line per frame.
     :param verbose: whether frames and invalid datagrams are printed. A table shows them too.
+    :param board: shows them on the page, if given.
     """
 
     def __init__(
         self, *, senders: Senders, validator: MessageValidator | None,
         recording: Recording | None, as_json: bool, verbose: bool,
+        board: Board | None = None,
     ) -> None:
         self.frames = 0
         """Number of frames displayed."""
@@ -72,6 +77,7 @@ class Listener:
         self._recording = recording
         self._as_json = as_json
         self._verbose = verbose
+        self._board = board
         self._reassembler = Reassembler()
 
     def receive(self, data: bytes, sender: str, received_s: float) -> None:
@@ -91,12 +97,15 @@ class Listener:
         self.last_message_s = time.monotonic()
         if self._recording is not None:
             self._recording.write(message)
+        if self._board is not None:
+            self._board.add_message(message)
         if self._validator is not None:
             self._validate(message, self._validator)
         if self._as_json:
-            self.frames += 1
             print(message.text, flush=True)
-            return
+            if self._board is None:
+                self.frames += 1
+                return
         for frame in self._reassembler.add(message):
             self._show(frame)
 
@@ -105,10 +114,19 @@ class Listener:
         for frame in self._reassembler.flush():
             self._show(frame)
 
+    def forget(self) -> None:
+        """Forget the senders and the incomplete frames: the position of a replay jumps."""
+        self._senders.by_name.clear()
+        self._reassembler = Reassembler()
+        if self._board is not None:
+            self._board.clear()
+
     def _show(self, frame: ReceivedFrame) -> None:
         self.frames += 1
         self._senders.add(frame)
-        if self._verbose:
+        if self._board is not None:
+            self._board.add_frame(frame)
+        if self._verbose and not self._as_json:
             print(show.line(frame), flush=True)
 
     def _validate(self, message: Message, validator: MessageValidator) -> None:
@@ -196,10 +214,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             validator = MessageValidator() if options.validate else None
             source = _open_source(options)
             stack.callback(source.close)
+            page = stack.enter_context(_open_page(options, source)) if options.web is not None \
+                else None
             # Last, so that a listener that cannot start creates no file.
             recording = stack.enter_context(
                 Recording(options.record)) if options.record else None
-        except (ImportError, OSError, OverflowError, UnicodeError) as error:
+        except (PageError, ImportError, OSError, OverflowError, UnicodeError) as error:
             print(_start_error(error, options), file=sys.stderr)
             return CANNOT_START
         address = _address(source)
@@ -210,9 +230,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f'listening on {address}', file=sys.stderr)
         listener = Listener(
             senders=senders, validator=validator, recording=recording, as_json=options.json,
-            verbose=table is None)
+            verbose=options.lines or table is None and page is None,
+            board=None if page is None else page.board)
+        if page is not None and page.player is not None:
+            page.player.on_move = listener.forget
         try:
-            _listen(listener, source, options, table)
+            _listen(listener, source, options, table, page)
         except ValueError as error:
             print(f'--replay = {options.replay}: {error}', file=sys.stderr)
             return CANNOT_START
@@ -235,16 +258,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _open_page(options: argparse.Namespace, source: socket.socket | BinaryIO) -> Page:
+    """Open the page, and print its address."""
+    page = open_page(
+        options.host or '127.0.0.1', options.web, options.background,
+        None if isinstance(source, socket.socket) else source)
+    print(f'page: {page.url}', file=sys.stderr)
+    if page.is_open_to_others:
+        print(f'--host = {options.host}: other machines can open the page, without a password',
+              file=sys.stderr)
+    return page
+
+
 def _open_source(options: argparse.Namespace) -> socket.socket | BinaryIO:
     """Open the recording to replay, or the socket to receive from."""
     if options.replay is None:
-        return open_receiver(options.host, options.port, options.multicast)
+        return open_receiver(options.host or '0.0.0.0', options.port, options.multicast)
     recording: BinaryIO = options.replay.open('rb')
     return recording
 
 
 def _start_error(error: Exception, options: argparse.Namespace) -> str:
     """Return why the command cannot start, as one sentence."""
+    if isinstance(error, PageError):
+        return str(error)
+    if isinstance(error, ImportError) and (error.name or '').startswith('aiohttp'):
+        return '--web needs aiohttp: pip install aiohttp, or apt install python3-aiohttp'
     if isinstance(error, ImportError):
         return ('--validate needs jsonschema: pip install jsonschema, or '
                 'apt install python3-jsonschema')
@@ -275,7 +314,7 @@ def _report_write_error(error: OSError) -> None:
 
 def _listen(
     listener: Listener, source: socket.socket | BinaryIO, options: argparse.Namespace,
-    table: show.Table | None,
+    table: show.Table | None, page: Page | None,
 ) -> None:
     def silent_s() -> float:
         # Invalid datagrams do not extend the timeout.
@@ -284,9 +323,13 @@ def _listen(
     def hint() -> None:
         print(f'no message for {HINT_AFTER_S:.0f} s on {_address(source)}; {NO_MESSAGE_REMEDY}',
               file=sys.stderr)
-    incoming = (
-        datagrams(source, silent_s, options.timeout, hint if table is None else None)
-        if isinstance(source, socket.socket) else replay(source))
+    incoming: Iterable[Datagram]
+    if isinstance(source, socket.socket):
+        incoming = datagrams(source, silent_s, options.timeout, hint if table is None else None)
+    elif page is not None and page.player is not None:
+        incoming = page.player
+    else:
+        incoming = replay(source)
     for data, sender, received_s in incoming:
         listener.receive(data, sender, received_s)
         if table is not None:
@@ -297,7 +340,7 @@ def _listen(
 
 
 def _table(options: argparse.Namespace, senders: Senders) -> show.Table | None:
-    if options.json or options.lines or not show.can_show_table():
+    if options.json or options.lines or options.web is not None or not show.can_show_table():
         return None
     try:
         return show.Table(senders)
@@ -314,7 +357,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--port', type=int, default=DEFAULT_PORT, help='UDP port, default %(default)s')
     parser.add_argument(
-        '--host', default='0.0.0.0', help='local address to bind, default all interfaces')
+        '--host', help='local address to bind, default all interfaces; the page of --web is on '
+        '127.0.0.1 by default, and 0.0.0.0 opens it to others')
     parser.add_argument(
         '--multicast', metavar='GROUP',
         help='join this multicast group, e.g. 239.7.7.7 or ff02::7:7%%eth0')
@@ -334,8 +378,20 @@ def _parser() -> argparse.ArgumentParser:
         help='record messages to a new JSON Lines file; an existing file is refused')
     parser.add_argument(
         '--replay', type=_existing_file, metavar='FILE', help='show the messages of a recording')
+    parser.add_argument(
+        '--web', nargs='?', type=_port, const=DEFAULT_WEB_PORT, metavar='PORT',
+        help=f'show a page for a browser, default port {DEFAULT_WEB_PORT} (needs aiohttp)')
+    parser.add_argument(
+        '--background', metavar='URL', help='an MJPEG stream or picture behind the boxes of --web')
     parser.add_argument('--version', action='version', version=__version__)
     return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f'{text[:20]} must be at most 65535')
+    return port
 
 
 def _positive_int(text: str) -> int:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 import json
 import math
 from typing import Any
@@ -23,6 +25,10 @@ MAX_NUMBER = 2**63 - 1
 """Python neither adds up nor prints numbers of any size."""
 MAX_TEXT = 200
 """Characters of a label or a source that are kept."""
+MAX_STAGES = 16
+"""Stages of the latency that are kept."""
+MAX_SIDE = 65535
+"""Side of an image, px."""
 
 
 class InvalidMessage(ValueError):
@@ -60,6 +66,10 @@ class ReceivedFrame:
     age_s: float | None = None
     """Seconds from the stamp of the image to the arrival, if both clocks agree."""
     latency_ms: float | None = None
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    """Time of each stage; latency_ms is the total."""
+    image_size: tuple[int, int] | None = None
+    """Width and height, if the message has them."""
     source: str = ''
     complete: bool = True
     """False if parts are missing."""
@@ -135,7 +145,7 @@ def _parse_frame(
     frame = ReceivedFrame(
         sender=sender, received_s=received_s, frame_id=_integer(parent['frame_id']),
         objects=tuple(item for item in objects if item is not None),
-        without_box=objects.count(None))
+        without_box=objects.count(None), image_size=_image_size(content.get('image')))
     extra = content.get('udp_infer')
     if extra is None:
         return frame, 0, 1
@@ -145,7 +155,7 @@ def _parse_frame(
     return replace(
         frame, seq=_integer(extra['seq']),
         age_s=received_s - int(stamp['sec']) - int(stamp['nanosec']) / 1e9,
-        latency_ms=float(extra['latency_ms']['total']),
+        latency_ms=float(extra['latency_ms']['total']), stages_ms=_stages(extra['latency_ms']),
         source=str(extra['source'])[:MAX_TEXT]), part, parts
 
 
@@ -154,6 +164,22 @@ def _integer(value: Any) -> int:
     if abs(number) > MAX_NUMBER:
         raise ValueError('number')
     return number
+
+
+def _image_size(image: Any) -> tuple[int, int] | None:
+    if not isinstance(image, dict):
+        return None
+    sides = [image.get('width'), image.get('height')]
+    width, height = [
+        side if type(side) is int and 0 < side <= MAX_SIDE else None for side in sides]
+    return None if width is None or height is None else (width, height)
+
+
+def _stages(latency_ms: Mapping[str, Any]) -> dict[str, float]:
+    stages = {
+        name[:MAX_TEXT]: float(value) for name, value in latency_ms.items()
+        if name != 'total' and isinstance(value, (int, float)) and math.isfinite(value)}
+    return dict(islice(stages.items(), MAX_STAGES))
 
 
 def _parse_object(item: dict[str, Any]) -> ReceivedObject | None:

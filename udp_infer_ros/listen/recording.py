@@ -56,15 +56,20 @@ class Recording:
 
         :raises OSError: if the disk is full, for example.
         """
-        frame = message.frame
-        line = LINE_START + (
-            f'{frame.received_s},"sender":{json.dumps(frame.sender)},"message":{message.text}}}\n'
-        ).encode()
+        line = line_of(message)
         try:
             while line:
                 line = line[self._file.write(line):]
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._path)) from error
+
+
+def line_of(message: Message) -> bytes:
+    """Return a message as a line of a recording, with its line break."""
+    frame = message.frame
+    return LINE_START + (
+        f'{frame.received_s},"sender":{json.dumps(frame.sender)},"message":{message.text}}}\n'
+    ).encode()
 
 
 def replay(file: BinaryIO) -> Iterator[Datagram]:
@@ -76,9 +81,24 @@ def replay(file: BinaryIO) -> Iterator[Datagram]:
     :raises ValueError: if a line is neither of --record nor a message.
     """
     start_s, first_s = time.monotonic(), None
+    for _, (data, sender, received_s) in parse_lines(file):
+        first_s = received_s if first_s is None else first_s
+        time.sleep(max(0.0, received_s - first_s - (time.monotonic() - start_s)))
+        yield data, sender, received_s
+
+
+def parse_lines(file: BinaryIO) -> Iterator[tuple[int, Datagram]]:
+    """
+    Yield the datagrams of a recording, with the offset of each line in the file.
+
+    A torn last line is skipped with a warning.
+
+    :raises ValueError: if a line is neither of --record nor a message.
+    """
+    offset = 0
     for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b''), 1):
         try:
-            data, sender, received_s = _parse_line(line, file.name)
+            datagram = parse_line(line, file.name)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
                 RecursionError) as error:
             if isinstance(error, ValueError) and _is_torn(line):
@@ -86,12 +106,12 @@ def replay(file: BinaryIO) -> Iterator[Datagram]:
                 return
             raise ValueError(
                 f'line {number} is neither a line of --record nor a message') from error
-        first_s = received_s if first_s is None else first_s
-        time.sleep(max(0.0, received_s - first_s - (time.monotonic() - start_s)))
-        yield data, sender, received_s
+        yield offset, datagram
+        offset += len(line)
 
 
-def _parse_line(line: bytes, file_name: str) -> Datagram:
+def parse_line(line: bytes, file_name: str) -> Datagram:
+    """Parse a line; the errors of invalid ones are of several types."""
     entry = json.loads(line)
     if 'received' not in entry:
         # At the pace of the frames. Messages without a stamp follow each other at once.

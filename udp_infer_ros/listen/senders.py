@@ -44,6 +44,11 @@ class Sender:
         return '' if self.last is None else self.last.source
 
     @property
+    def last_s(self) -> float:
+        """Return the time of arrival of the last frame, seconds since 1970; 0 if none arrived."""
+        return 0.0 if self.last is None else self.last.received_s
+
+    @property
     def rate_hz(self) -> float:
         """Return the frames per second over the last WINDOW frames."""
         # Not stats.Rate, because the listener must not need NumPy.
