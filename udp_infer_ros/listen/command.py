@@ -102,9 +102,9 @@ class Listener:
         if self._validator is not None:
             self._validate(message, self._validator)
         if self._as_json:
+            self.frames += 1
             print(message.text, flush=True)
             if self._board is None:
-                self.frames += 1
                 return
         for frame in self._reassembler.add(message):
             self._show(frame)
@@ -122,7 +122,7 @@ class Listener:
             self._board.clear()
 
     def _show(self, frame: ReceivedFrame) -> None:
-        self.frames += 1
+        self.frames += not self._as_json  # There, each datagram is counted.
         self._senders.add(frame)
         if self._board is not None:
             self._board.add_frame(frame)
