@@ -41,16 +41,16 @@ def clip(tmp_path):
     return write_clip(tmp_path / 'clip.avi', frames=8, fps=25, step=20)
 
 
-def start(*arguments):
-    """Start the example where rclpy cannot be imported."""
+def start(*arguments, example='detect_video.py'):
+    """Start an example where rclpy cannot be imported."""
     return subprocess.Popen(
-        [sys.executable, '-c', EXAMPLE, ROOT, ROOT / 'examples' / 'detect_video.py', *arguments],
+        [sys.executable, '-c', EXAMPLE, ROOT, ROOT / 'examples' / example, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def run(*arguments):
-    """Run the example; return its exit code, lines and errors."""
-    process = start(*arguments)
+def run(*arguments, **options):
+    """Run an example; return its exit code, lines and errors."""
+    process = start(*arguments, **options)
     out, errors = process.communicate(timeout=50)
     return process.returncode, out.splitlines(), errors
 
@@ -68,6 +68,23 @@ def test_every_frame_of_a_video_is_a_line_like_a_datagram(model, clip):
         assert [item['class'] for item in message['predictions']] == ['person', 'car']
         assert [item['tracker_id'] for item in message['predictions']] == [1, 2]
         assert message['udp_infer']['source'].endswith('clip.avi')
+
+
+def test_two_videos_share_a_model_and_have_the_detections_of_each_alone(model, tmp_path):
+    clips = [
+        write_clip(tmp_path / f'{frames}.avi', frames=frames, fps=25, step=20)
+        for frames in (8, 12)]
+    path = model.partition('=')[2]
+    code, lines, errors = run(path, *clips, example='detect_videos.py')
+    assert (code, errors) == (0, '')
+    together = {clip.name: [] for clip in clips}
+    for message in map(json.loads, lines):
+        together[Path(message['udp_infer']['source']).name].append(message)
+    for clip in clips:
+        alone = list(map(json.loads, run(clip, model)[1]))
+        for key in ('frame_id', 'predictions'):
+            assert [found[key] for found in together[clip.name]] == [
+                found[key] for found in alone]
 
 
 def test_parameters_are_yaml_values(model, clip):
