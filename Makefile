@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-positions bench-tracking lint clean
+.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-cameras bench-positions bench-tracking lint clean
 
 SHELL := bash
 export PYTHON ?= python3
@@ -32,6 +32,9 @@ fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten time
 
 bench:      ## measure latency and throughput on this machine
 	@$(IN_ENV) python bench/bench.py
+
+bench-cameras: ## compare four cameras in one process with four processes; --help lists ARGS
+	@$(IN_ENV) python bench/cameras.py $(ARGS)
 
 bench-positions: ## measure the cost of positions only
 	@$(IN_ENV) python bench/bench.py --positions

@@ -97,6 +97,26 @@ def engines(files: Sequence[Path]) -> list[list[str]]:
     return [[sys.executable, __file__, '--run', str(path)] for path in files]
 
 
+def nodes(files: Sequence[Path]) -> list[list[str]]:
+    """Return commands that run a node of ROS for each camera."""
+    commands = []
+    for path in files:
+        for camera in read_cameras(path):
+            parameters = path.with_name(f'{camera.name}.params.yaml')
+            parameters.write_text(json.dumps(
+                {'/**': {'ros__parameters': dict(camera.parameters)}}))
+            commands.append([
+                'udp_infer', '--ros-args', '--params-file',
+                str(parameters), '-r', f'__ns:=/{camera.name}', '--log-level', 'WARN'])
+    return commands
+
+
+def multi(files: Sequence[Path]) -> list[list[str]]:
+    """Return commands that run the nodes of a file in one process."""
+    return [['udp_infer_multi', str(path), '--ros-args', '--log-level', 'WARN']
+            for path in files]
+
+
 def arms(names: Sequence[str]) -> list[Arm]:
     """Return the arms with these names."""
     known = [
@@ -106,6 +126,8 @@ def arms(names: Sequence[str]) -> list[Arm]:
         Arm(name='one process', together=True, parameters={}, commands=engines),
         Arm(name='one process, batches', together=True, parameters={'model.max_batch': 8},
             commands=engines),
+        Arm(name='nodes', together=False, parameters={}, commands=nodes),
+        Arm(name='nodes in one process', together=True, parameters={}, commands=multi),
     ]
     return [arm for arm in known if arm.name in names]
 
@@ -171,8 +193,7 @@ def measure(arm: Arm, count: int, parameters: Parameters, clip: Path, window_s: 
             files[-1].write_text(yaml.safe_dump({'cameras': group}))
         started = stack.enter_context(processes(arm.commands(files)))
         for item in sockets:
-            item.settimeout(120.0)
-            item.recv(65535)
+            wait_for_result(item, started)
         collect(sockets, WARM_UP_S)
         pids = [process.pid for process in started]
         before_s, all_before_s = cpu_s(pids), busy_s()
@@ -183,8 +204,23 @@ def measure(arm: Arm, count: int, parameters: Parameters, clip: Path, window_s: 
     merged = np.concatenate(latencies_ms)
     p50_ms, p95_ms = np.percentile(merged, (50, 95)).tolist()
     return Figures(
-        rates=tuple(len(values) / window_s for values in latencies_ms), p50_ms=p50_ms,
-        p95_ms=p95_ms, others=others_s / window_s / (os.cpu_count() or 1), cpu_ms=used_s * 1e3 / max(1, len(merged)), rss_mb=rss_mb, pss_mb=pss_mb)
+        rates=tuple(len(values) / window_s for values in latencies_ms),
+        others=others_s / window_s / (os.cpu_count() or 1), p50_ms=p50_ms, p95_ms=p95_ms,
+        cpu_ms=used_s * 1e3 / len(merged), rss_mb=rss_mb, pss_mb=pss_mb)
+
+
+def wait_for_result(
+    receiver: socket.socket, started: Sequence[subprocess.Popen[bytes]],
+) -> None:
+    """Wait for the first datagram of a camera, or fail if a process has ended."""
+    receiver.settimeout(1.0)
+    while True:
+        try:
+            receiver.recv(65535)
+            return
+        except TimeoutError:
+            if any(process.poll() is not None for process in started):
+                sys.exit('a process has ended; its output has the reason')
 
 
 def collect(sockets: Sequence[socket.socket], window_s: float) -> list[list[float]]:
@@ -306,8 +342,10 @@ def compare(
         for arm in chosen if number % 2 == 0 else reversed(chosen):
             runs[arm.name].append(measure(arm, count, parameters, clip, window_s))
     print(f'\n{name}, {count} cameras, median of {rounds} runs of {window_s:.0f} s')
-    print('| | results/s | p50 ms | p95 ms | CPU ms a result | resident MB | PSS MB | spread of cameras | other programs |')
-    print('|---|---|---|---|---|---|---|---|---|')
+    columns = (
+        '', 'results/s', 'p50 ms', 'p95 ms', 'CPU ms a result', 'resident MB', 'PSS MB',
+        'spread of cameras', 'other programs')
+    print(f'| {" | ".join(columns)} |\n{"|---" * len(columns)}|')
     first = runs[chosen[0].name]
     for arm in chosen:
         mine = runs[arm.name]
