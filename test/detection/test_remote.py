@@ -16,6 +16,7 @@ from helpers import wait_until, write_model, yolo_table
 from inference_server import grpc, InferenceServer
 import numpy as np
 import pytest
+from udp_infer_ros.detection import remote
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.detection.model_server import ModelServer
 from udp_infer_ros.detection.pool import ModelPool
@@ -395,6 +396,21 @@ def test_the_figures_have_the_server_the_version_and_the_round_trip(server, load
 
 
 # Several cameras.
+
+def test_other_class_names_after_a_restart_between_two_calls_are_noticed(
+        server, load, monkeypatch):
+    monkeypatch.setattr(remote, 'CHECK_PERIOD_S', 0.1)
+    server.served.parameters = {'names': "['a', 'b', 'c']"}
+    backend = load(server, timeout_s=5.0)
+    backend.infer(FEEDS)
+    server.stop()
+    server.served.parameters = {'names': "['x', 'y', 'z']"}
+    server.start()
+    with pytest.raises(ModelChangedError, match='the server has another model now'):
+        for _ in range(200):
+            backend.infer(FEEDS)
+            time.sleep(0.01)
+
 
 def test_cameras_share_a_connection_and_each_has_one_call_in_flight(server, load):
     models = ModelPool(cameras=4)

@@ -32,6 +32,11 @@ START_TIMEOUT_S = 5.0
 FIRST_CALL_TIMEOUT_S = 30.0
 """Until the first answer: servers prepare a network when it is first used."""
 RETRY_S = 0.1
+CHECK_PERIOD_S = 2.0
+"""
+A server that restarts between two calls, or loads a file again, does not report that. Therefore
+the description of the model is read again at this interval, by five short calls.
+"""
 WIRE_NAMES = {
     'float32': 'FP32', 'float16': 'FP16', 'uint8': 'UINT8', 'int64': 'INT64', 'int32': 'INT32',
     'float64': 'FP64'}
@@ -47,10 +52,11 @@ class RemoteBackend:
 
     A call that fails is not repeated. The next one first waits, within its own deadline, until
     the server is ready, and checks that the model is still the same. Without a server, a camera
-    so has one call per `model.timeout_s`, and the channel connects again by itself.
+    so has one call per `model.timeout_s`, and the channel connects again by itself. The check is
+    also made every two seconds.
 
     `infer` may be called from several threads at once: `_lock` guards the counters, the
-    description of the model, and whether it has to be checked.
+    description of the model, and the time of its next check.
 
     :param server: the connection, which `close` closes.
     :param served: what the server states about the model.
@@ -68,7 +74,7 @@ class RemoteBackend:
         self._lock = threading.Lock()
         self._served = served
         self._answered = False
-        self._check = False
+        self._next_check_s = time.monotonic() + CHECK_PERIOD_S
         self._changed: ModelChangedError | None = None
         self._calls = 0
         self._failures = 0
@@ -107,7 +113,7 @@ class RemoteBackend:
                 self._calls += 1
                 self._failures += 1
                 self._failures_in_a_row += 1
-                self._check = True
+                self._next_check_s = 0.0
             raise
         self._succeeded()
         return outputs
@@ -128,7 +134,7 @@ class RemoteBackend:
         self._server.close()
 
     def _infer(self, feeds: Mapping[str, NDArray[Any]], deadline_s: float) -> Outputs:
-        if self._check:
+        if self._must_check():
             self._accept(self._wait(deadline_s))
         request = self._server.request()
         for name, array in feeds.items():
@@ -149,6 +155,15 @@ class RemoteBackend:
             self._call_bytes = sum(
                 array.nbytes for array in (*feeds.values(), *outputs.values()))
         return outputs
+
+    def _must_check(self) -> bool:
+        """Return whether this call has to check the model first; for one of several at once."""
+        now_s = time.monotonic()
+        with self._lock:
+            if now_s < self._next_check_s:
+                return False
+            self._next_check_s = now_s + CHECK_PERIOD_S
+            return True
 
     def _wait(self, deadline_s: float) -> ServedModel:
         """
@@ -187,7 +202,6 @@ class RemoteBackend:
         with self._lock:
             self._calls += 1
             self._answered = True
-            self._check = False
             failures, self._failures_in_a_row = self._failures_in_a_row, 0
         if failures:
             log.info('model %s: the server answers again, after %d failed calls',
