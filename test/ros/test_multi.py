@@ -5,6 +5,7 @@
 
 import gc
 import json
+import logging
 import signal
 import socket
 import subprocess
@@ -28,7 +29,9 @@ from rclpy.parameter import Parameter, parameter_value_to_python
 from std_srvs.srv import SetBool
 from udp_infer_ros.detection import local
 from udp_infer_ros.detection.pool import ModelPool
+from udp_infer_ros.ros.core_log import log_as, ros_log_handler
 from udp_infer_ros.ros.node import UdpInferNode
+from udp_infer_ros.threads import BackgroundThread
 import yaml
 
 pytestmark = pytest.mark.timeout(90)
@@ -386,6 +389,40 @@ def test_the_arguments_are_parsed(arguments, code, text):
     done = subprocess.run(
         [*MULTI, *arguments], capture_output=True, text=True, timeout=40)
     assert done.returncode == code and text in done.stdout + done.stderr
+
+
+class Logged:
+    """A logger of a node, with the texts of its warnings."""
+
+    def __init__(self):
+        self.texts = []
+        self.warning = self.texts.append
+
+
+def test_a_record_has_the_name_of_the_node_of_its_thread_also_after_that_node_has_ended():
+    left, right = Logged(), Logged()
+    for logger in (left, right):
+        ros_log_handler.attach(logger)
+    released = threading.Event()
+
+    def run():
+        log_as(left)
+        inner = BackgroundThread(warn, name='inner')
+        inner.start()
+        inner.join()
+
+    def warn():
+        released.wait(20.0)
+        logging.getLogger('udp_infer_ros.test').warning('from the left')
+    thread = BackgroundThread(run, name='outer')
+    thread.start()
+    try:
+        ros_log_handler.detach(left)
+        released.set()
+        thread.join(20.0)
+    finally:
+        ros_log_handler.detach(right)
+    assert (left.texts, right.texts) == (['from the left'], [])
 
 
 def test_the_last_node_that_cleans_up_releases_the_model(model, monkeypatch):

@@ -19,10 +19,10 @@ class RosLogHandler(logging.Handler):
     """
     Forwards log records of the core to ROS, once per process for any number of nodes.
 
-    With one node attached, records have the name of its logger. With several, records of threads
-    that a node started in a context with `log_as` have the name of its logger, and others the name
-    `udp_infer_ros`. The logger of the core is restored when the last node detaches. `_attaching`
-    guards changes; `_loggers` is replaced, not modified, so `emit` needs no lock.
+    Records of threads that a node started in a context with `log_as` have the name of its logger.
+    Others have that of the only node that is attached, or `udp_infer_ros`. The logger of the core
+    is restored when the last node detaches. `_attaching` guards changes; `_loggers` is replaced,
+    not modified, so `emit` needs no lock.
     """
 
     def __init__(self) -> None:
@@ -56,8 +56,8 @@ class RosLogHandler(logging.Handler):
         """Forward one record."""
         text = self.format(record)
         loggers = self._loggers
-        logger = loggers[0] if len(loggers) == 1 else (
-            _logger.get() or get_logger('udp_infer_ros'))
+        logger = _logger.get() or (
+            loggers[0] if len(loggers) == 1 else get_logger('udp_infer_ros'))
         # rclpy raises an error if one line of code logs with different severities.
         if record.levelno >= logging.ERROR:
             logger.error(text)

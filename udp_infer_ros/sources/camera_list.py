@@ -15,6 +15,9 @@ from udp_infer_ros.settings import Settings, Value
 import yaml
 
 KEYS = ('name', 'topic', 'uri', 'parameters')
+NAMESPACE = r'[A-Za-z]\w*(/[A-Za-z]\w*)*'
+TOPIC = r'(~?/)?[A-Za-z_{][\w{}]*(/[A-Za-z_{][\w{}]*)*'
+"""Names that ROS accepts, with substitutions such as {ns} in that of a topic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +69,19 @@ def _camera(where: str, item: object) -> Camera:
             raise SettingError(
                 f'{where}.{key}', item[key], f'no such key; the keys are {", ".join(KEYS)}')
     name = item.get('name')
-    if not isinstance(name, str) or not re.fullmatch(r'[A-Za-z]\w*(/[A-Za-z]\w*)*', name):
+    if not isinstance(name, str) or not re.fullmatch(NAMESPACE, name, re.ASCII):
         raise SettingError(
             f'{where}.name', name, 'must be letters, digits and _, starting with a letter')
     topic, uri = item.get('topic'), item.get('uri')
     if (topic is None) == (uri is None):
         raise SettingError(where, name, 'must have either a topic or a uri')
+    if topic is not None and not re.fullmatch(TOPIC, str(topic), re.ASCII):
+        raise SettingError(
+            f'{where}.topic', topic, 'must be the name of a topic, e.g. /front/image_raw')
     values = dict(_flatten(item.get('parameters') or {}))
+    if topic is not None and values.get('source.uri'):
+        raise SettingError(
+            where, name, 'must have either a topic or source.uri', 'remove one of them')
     if uri is not None:
         values = {
             'source.uri': uri, 'source.frame_id': f'{name.replace("/", "_")}_optical_frame',
