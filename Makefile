@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-cameras bench-positions bench-tracking lint clean
+.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-web bench-cameras bench-positions bench-tracking lint clean
 
 SHELL := bash
 export PYTHON ?= python3
@@ -38,6 +38,9 @@ bench-cameras: ## compare four cameras in one process with four processes; --hel
 
 bench-positions: ## measure the cost of positions only
 	@$(IN_ENV) python bench/bench.py --positions
+
+bench-web:  ## measure the page of udp_infer_listen in chromium
+	@$(IN_ENV) python bench/web.py $(ARGS)
 
 bench-tracking:  ## compare trackers in front of a camera that moves; about an hour; --help lists ARGS
 	@$(PYTHON) bench/environment.py && PYTHONPATH=. build/peers/bin/python bench/tracking.py $(ARGS)

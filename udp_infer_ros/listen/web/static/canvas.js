@@ -8,6 +8,7 @@ import {printable} from './text.js';
 
 const FONT_PX = 12;
 const TRAIL_ALPHAS = [0.12, 0.3, 0.5, 0.8];
+const MAX_LABELS = 200; // More would hide the boxes, and take most of the time.
 const MAX_NAME = 40;
 const MAX_CACHED = 5000;
 const names = new Map();
@@ -49,7 +50,7 @@ export function drawSource(canvas, source, filter) {
   const context = canvas.getContext('2d');
   context.clearRect(0, 0, canvas.width, canvas.height);
   const shown = source.objects.filter((object) => filter.accepts(object));
-  const byLabel = Map.groupBy ? Map.groupBy(shown, (object) => object.label) : grouped(shown);
+  const byLabel = grouped(shown);
   drawTrails(context, source, filter, scale, ratio, shown);
   context.lineWidth = 2 * ratio;
   context.lineJoin = 'miter';
@@ -62,7 +63,9 @@ export function drawSource(canvas, source, filter) {
     }
     context.stroke();
   }
-  drawLabels(context, byLabel, scale, ratio);
+  const named = shown.length <= MAX_LABELS ? byLabel
+    : grouped([...shown].sort((a, b) => b.score - a.score).slice(0, MAX_LABELS));
+  drawLabels(context, named, scale, ratio);
 }
 
 function grouped(objects) {

@@ -5,6 +5,7 @@
 
 const TRAIL_MS = 2500;
 const MAX_TRAIL_POINTS = 40;
+const MIN_STEP_PX = 1;
 const MAX_TRAILS = 4000;
 
 /** A source of detections, with the numbers that the listener sent. */
@@ -71,11 +72,14 @@ export class Source {
       let trail = this.trails.get(id);
       if (!trail) this.trails.set(id, trail = {label, points: []});
       trail.label = label;
+      const last = trail.points[trail.points.length - 1];
+      trail.ms = nowMs;
+      if (last && Math.hypot(x - last.x, y - last.y) < MIN_STEP_PX) continue;
       trail.points.push({x, y, ms: nowMs});
       if (trail.points.length > MAX_TRAIL_POINTS) trail.points.shift();
     }
     for (const [id, trail] of this.trails) {
-      const ageMs = nowMs - trail.points[trail.points.length - 1].ms;
+      const ageMs = nowMs - trail.ms;
       if (ageMs > TRAIL_MS || ageMs < 0 || this.trails.size > MAX_TRAILS) this.trails.delete(id);
     }
   }
