@@ -44,7 +44,6 @@ from udp_infer_ros.sources.camera_list import read_cameras  # noqa: E402
 from udp_infer_ros.sources.open import make_source  # noqa: E402
 
 FOLDER = ROOT / 'build' / 'bench'
-PLOT = ROOT / 'docs' / 'images' / 'cameras.png'
 WARM_UP_S = 1.5
 CLIP_FRAMES = 100
 SMALL_PX = 320
@@ -410,7 +409,7 @@ def main() -> None:
     parser.add_argument('--growth', action='store_true', help='1 to 16 cameras, and the plot')
     parser.add_argument('--plot', type=Path, default=FOLDER / 'cameras.png')
     parser.add_argument('--arms', nargs='+', default=['processes', 'one process'])
-    parser.add_argument('--models', nargs='+', default=['default', 'small'])
+    parser.add_argument('--models', nargs='+', default=['small', 'default'])
     arguments = parser.parse_args()
     if arguments.run:
         run_cameras(arguments.run)
