@@ -148,7 +148,8 @@ class PositionEngine:
             'paired': stats.paired,
             **{f'unpaired_{reason.value}': count for reason, count in stats.unpaired.items()},
             'located': stats.located, 'left_out': stats.left_out,
-            'invalid_stamps': stats.invalid_stamps, 'depth_lost_by_middleware': lost if is_known else 'unknown',
+            'invalid_stamps': stats.invalid_stamps,
+            'depth_lost_by_middleware': lost if is_known else 'unknown',
             'detections_hz': round(stats.detections_hz, 1), 'depth_hz': round(stats.depth_hz, 1),
             'subscribers': self._subscribers()}
         warning = self._reports.text if inputs else ''
