@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-web bench-cameras bench-positions bench-tracking lint clean
+.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-web bench-cameras bench-positions bench-tracking lint clean bench-servers
 
 SHELL := bash
 export PYTHON ?= python3
@@ -41,6 +41,8 @@ bench-positions: ## measure the cost of positions only
 
 bench-web:  ## measure the page of udp_infer_listen in chromium
 	@$(IN_ENV) python bench/web.py $(ARGS)
+bench-servers: ## measure a model on a server, beside a local one and a bare client
+	@$(PYTHON) bench/model_servers.py && $(IN_ENV) python bench/remote.py
 
 bench-tracking:  ## compare trackers in front of a camera that moves; about an hour; --help lists ARGS
 	@$(PYTHON) bench/environment.py && PYTHONPATH=. build/peers/bin/python bench/tracking.py $(ARGS)

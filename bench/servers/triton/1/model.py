@@ -3,7 +3,6 @@
 
 """A model for the Python backend of Triton: ONNX Runtime on the CPU, image by image."""
 
-import json
 import os
 from pathlib import Path
 import sys
@@ -24,15 +23,12 @@ class TritonPythonModel:
         self.session = ort.InferenceSession(
             str(folder / 'model.onnx'), providers=['CPUExecutionProvider'])
         self.input = self.session.get_inputs()[0]
-        self.scale = json.loads(arguments['model_config'])['input'][0]['data_type'] == 'TYPE_UINT8'
 
     def execute(self, requests):
         """Run the model for a batch of requests."""
         responses = []
         for request in requests:
             images = utils.get_input_tensor_by_name(request, self.input.name).as_numpy()
-            if self.scale:
-                images = images.astype(np.float32) / np.float32(255)
             rows = [self.session.run(None, {self.input.name: image[np.newaxis]})[0]
                     for image in images]
             name = self.session.get_outputs()[0].name
