@@ -162,7 +162,7 @@ class Engine:
         :raises SettingError: if a part refuses them; then there is nothing to undo.
         """
         commits = []
-        if (settings.detect, settings.track) != (self.settings.detect, self.settings.track):
+        if _affects_pipeline(settings, self.settings):
             commits.append(self._pipeline.prepare(settings))
         for output in self._outputs:
             commits.append(output.prepare(settings, previous=self.settings, model=self.model))
@@ -220,3 +220,7 @@ class Engine:
             action()
         else:
             self._worker.between_frames(action)
+
+
+def _affects_pipeline(new: Settings, old: Settings) -> bool:
+    return (new.detect, new.track, new.dataset) != (old.detect, old.track, old.dataset)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TYPE_CHECKING
+from typing import Any, NamedTuple, TYPE_CHECKING, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 NO_TRACK = -1
 """The track id of a detection without a track."""
 
+Buffer = Union[bytes, 'array[int]']
+"""Bytes, as in a file or in a ROS message."""
 BgrImage = NDArray[np.uint8]
 """An image of shape (height, width, 3), channels in the order blue, green, red."""
 
@@ -53,11 +56,14 @@ class Frame:
     """Seconds that the frame waited in the slot for the worker."""
     decode_s: float = 0.0
     """Duration of decoding, seconds, in the thread of the source or of the worker."""
+    encoded: Buffer | None = None
+    """The compressed image as it arrived; None if only its pixels are known."""
 
     @classmethod
     def from_image(
         cls, image: BgrImage, *, index: int, stamp_ns: int, frame_id: str, source: str,
         arrival_s: float, wait_s: float = 0.0, decode_s: float = 0.0,
+        encoded: Buffer | None = None,
     ) -> Frame:
         """
         Create a frame.
@@ -74,7 +80,8 @@ class Frame:
             index=index, stamp_ns=stamp_ns, frame_id=frame_id, source=source, width=width,
             height=height)
         return cls(
-            info=info, image=image, arrival_s=arrival_s, wait_s=wait_s, decode_s=decode_s)
+            info=info, image=image, arrival_s=arrival_s, wait_s=wait_s, decode_s=decode_s,
+            encoded=encoded)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -176,6 +183,15 @@ class Result:
     Motion of the image since the previous result: a point (x, y) of the background is now at
     (a x + b y + tx, c x + d y + ty). The values are a, b, tx, c, d, ty, px. None if unknown.
     """
+
+    candidates: Detections | None = None
+    """
+    The detections, and the boxes with scores below `detect.confidence` that the dataset needs;
+    None if it needs none.
+    """
+
+    encoded: Buffer | None = None
+    """The compressed image as it arrived; None if only its pixels are known."""
 
     @cached_property
     def objects(self) -> tuple[DetectedObject, ...]:

@@ -67,10 +67,13 @@ class Pipeline:
             self._motion.start(self._detector.resized, (frame.info.width, frame.info.height))
         outputs = self._detector.run(tensor)
         inferred_s = clock_s()
-        detections = self._detector.read(outputs, letterbox, self._selection)
+        candidates = self._detector.read(outputs, letterbox, self._selection)
         read_s = clock_s()
         estimate = self._motion.result()
         motion_s = clock_s()
+        detections = candidates
+        if self._selection.min_score < self._min_score:
+            detections = candidates[candidates.score >= self._min_score]
         detections = self._track(detections, frame, estimate)
         end_s = clock_s()
         latency_ms = {stage: seconds * 1e3 for stage, seconds in (
@@ -87,7 +90,9 @@ class Pipeline:
         return Result(
             frame=frame.info, seq=self._seq, detections=detections,
             model=self._detector.info.name, latency_ms=latency_ms, dropped=self._stats.dropped(),
-            transport_lost=self._stats.transport_lost, camera_motion=self._camera_motion())
+            transport_lost=self._stats.transport_lost, camera_motion=self._camera_motion(),
+            candidates=None if self._settings.dataset.lowest_score is None else candidates,
+            encoded=frame.encoded)
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """
@@ -100,11 +105,14 @@ class Pipeline:
         # The second association of BYTE uses boxes below the confidence threshold.
         min_score = confidence if self._tracker is None else min(
             confidence, settings.track.low_threshold)
-        selection = self._detector.selection(settings.detect, min_score=min_score)
+        extra = settings.dataset.lowest_score
+        selection = self._detector.selection(
+            settings.detect, min_score=min_score if extra is None else min(min_score, extra))
 
         def apply() -> None:
             self._settings = settings
             self._selection = selection
+            self._min_score = min_score
             if self._tracker is not None:
                 self._tracker.configure(settings.track)
             if not self._compensates:

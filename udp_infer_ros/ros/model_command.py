@@ -82,7 +82,7 @@ def _settings(words: Sequence[str]) -> Settings:
     try:
         given = overrides(node)
         warnings = (
-            *unknown(given, Settings.parameters()),
+            *unknown(given, given_settings(given, Settings()).parameters()),
             *unmatched_files(words, [node.get_fully_qualified_name()]))
     finally:
         node.destroy_node()

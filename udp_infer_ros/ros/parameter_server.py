@@ -58,13 +58,14 @@ class ParameterServer(Generic[P]):
         self.settings: P = params.declare(node, defaults)
         self.changes = Turn(node)
         """Held during a change, and while a model loads, because it is used to check changes."""
+        self._declaring = False
         self._checked: tuple[P, Callable[[], Callable[[], None]]] | None = None
-        for text in params.unknown(params.overrides(node), defaults.parameters()):
+        for text in params.unknown(params.overrides(node), self.settings.parameters()):
             node.get_logger().warning(text)
         node.add_on_set_parameters_callback(self._on_set_parameters)
         if hasattr(node, 'add_pre_set_parameters_callback'):  # Not in Humble.
             node.add_pre_set_parameters_callback(
-                partial(params.normalized, defaults.parameters()))
+                lambda items: params.normalized(self.settings.parameters(), items))
         replace_callback(node, 'set_parameters', self._on_request)
         replace_callback(node, 'set_parameters_atomically', self._on_atomic_request)
 
@@ -92,15 +93,29 @@ class ParameterServer(Generic[P]):
             if engine is not None and settings != self.settings:
                 check = in_background(self._node, partial(engine.prepare, settings))
                 self._checked = settings, await outcome_of(check)
+            self._declare(settings)
             return self._node.set_parameters_atomically(parameters)
         except (UdpInferError, ParameterException) as error:
             self._node.get_logger().debug(f'change refused: {redacted(str(error))}')
             return SetParametersResult(successful=False, reason=str(error))
         finally:
             self._checked = None
+            self._declare(self.settings, remove_others=True)
+
+    def _declare(self, settings: P, *, remove_others: bool = False) -> None:
+        """Declare the parameters of new rules, and remove those of rules that changed."""
+        self._declaring = True
+        try:
+            params.declare_missing(self._node, settings)
+            if remove_others:
+                params.undeclare_others(self._node, settings, 'dataset')
+        finally:
+            self._declaring = False
 
     def _on_set_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
         """Accept or refuse a change; apply an accepted one between two frames."""
+        if self._declaring:
+            return SetParametersResult(successful=True)
         try:
             settings, engine = self._changed(parameters), self._engine()
             if engine is not None and settings != self.settings:
@@ -117,9 +132,9 @@ class ParameterServer(Generic[P]):
 
     def _log_changes(self, before: P) -> None:
         old, new = before.flat(), self.settings.flat()
-        for name in (name for name in new if new[name] != old[name]):
+        for name in (name for name in new if new[name] != old.get(name)):
             self._node.get_logger().debug(
-                f'{name}: {redacted(repr(old[name]))} -> {redacted(repr(new[name]))}')
+                f'{name}: {redacted(repr(old.get(name)))} -> {redacted(repr(new[name]))}')
 
     def _changed(self, parameters: list[RosParameter[Any]]) -> P:
         settings = params.changed(self.settings, parameters)

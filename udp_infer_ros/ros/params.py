@@ -41,8 +41,16 @@ def declare(node: Node, defaults: P) -> P:
     :raises SettingError: for the first invalid value.
     """
     settings = given_settings(overrides(node), defaults)
+    declare_missing(node, settings)
+    return settings
+
+
+def declare_missing(node: Node, settings: ParameterSet) -> None:
+    """Declare the parameters that the node does not have yet."""
     parameters = settings.parameters()
     for name, value in settings.flat().items():
+        if node.has_parameter(name):
+            continue
         if name in ADDRESSES:
             # /parameter_events publishes the value.
             value = redacted(str(value))
@@ -51,7 +59,13 @@ def declare(node: Node, defaults: P) -> P:
             name, '', ParameterDescriptor(dynamic_typing=True), ignore_override=True)
         node.set_parameters([to_ros(parameters[name], value)])
         node.set_descriptor(name, _descriptor(parameters[name]))
-    return settings
+
+
+def undeclare_others(node: Node, settings: ParameterSet, group: str) -> None:
+    """Remove the parameters of a group that the settings do not have, e.g. of a changed rule."""
+    for name in node.get_parameters_by_prefix(group):
+        if f'{group}.{name}' not in settings.parameters():
+            node.undeclare_parameter(f'{group}.{name}')
 
 
 def given_settings(given: Mapping[str, object], defaults: P) -> P:
@@ -61,9 +75,10 @@ def given_settings(given: Mapping[str, object], defaults: P) -> P:
     :param given: values by the name of the parameter; other names are ignored.
     :raises SettingError: for the first invalid value.
     """
+    parameters = defaults.parameters()
     return defaults.with_values({
-        name: _override(parameter, given[name])
-        for name, parameter in defaults.parameters().items() if name in given})
+        name: _override(parameters[name], value) if name in parameters else value
+        for name, value in given.items() if defaults.accepts(name)})
 
 
 def overrides(node: Node) -> Mapping[str, object]:
@@ -121,8 +136,7 @@ def changed(settings: P, parameters: Iterable[RosParameter[Any]]) -> P:
 
     :raises SettingError: if a value is invalid, or holds a password that would be published.
     """
-    declared = settings.parameters()
-    values = {item.name: item.value for item in parameters if item.name in declared}
+    values = {item.name: item.value for item in parameters if settings.accepts(item.name)}
     current = settings.flat()
     for name in values.keys() & ADDRESSES.keys():
         value = str(values[name])
@@ -144,7 +158,7 @@ def refuse_changes(before: P, after: P, *, configured: bool) -> None:
     """
     old, new = before.flat(), after.flat()
     for name, parameter in after.parameters().items():
-        if old[name] == new[name] or parameter.change == 'live':
+        if old.get(name) == new[name] or parameter.change == 'live':
             continue
         if parameter.change == 'start':
             raise SettingError(

@@ -198,7 +198,8 @@ class TopicSource:
             return
         self._intake.offer(RawFrame(
             decode=partial(decode, message), stamp_ns=stamp_ns, frame_id=frame_id, source=topic,
-            arrival_s=arrival_s))
+            arrival_s=arrival_s,
+            encoded=message.data if isinstance(message, CompressedImage) else None))
 
     def _decode_first(self, topic: str, decode: Decoder, message: Any) -> BgrImage:
         """Decode an image, and keep its format for the log; runs in the worker."""

@@ -17,7 +17,7 @@ import threading
 import time
 
 from udp_infer_ros.errors import Drop, FrameError, StaleError
-from udp_infer_ros.frame import BgrImage, Frame
+from udp_infer_ros.frame import BgrImage, Buffer, Frame
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.slot import FrameSlot
@@ -41,6 +41,8 @@ class RawFrame:
     """Name for results and logs, without passwords."""
     arrival_s: float
     """`time.monotonic()` when the frame reached this process."""
+    encoded: Buffer | None = None
+    """The compressed image as it arrived; None if only its pixels are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,7 @@ class Intake:
         return Frame.from_image(
             image, index=pending.index, stamp_ns=raw.stamp_ns, frame_id=raw.frame_id,
             source=raw.source, arrival_s=raw.arrival_s, wait_s=pending.wait_s,
-            decode_s=decode_s)
+            decode_s=decode_s, encoded=raw.encoded)
 
     def wake(self) -> None:
         """Make `take` return at once, also without a frame."""
