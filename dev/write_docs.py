@@ -130,7 +130,7 @@ def with_tables(page: str, *tables: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Return the text of every file that this script writes."""
-    positions = PositionSettings.parameters()
+    positions = PositionSettings().parameters()
     texts = {
         YAML_PATH: yaml_text('udp_infer', 'params_file', PARAMETERS),
         YAML_3D_PATH: yaml_text('udp_infer_3d', 'params_file_3d', positions)}

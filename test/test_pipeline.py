@@ -284,3 +284,26 @@ def test_a_closed_pipeline_has_no_thread(blind):
     assert any('motion' in thread.name for thread in threading.enumerate())
     pipeline.close()
     assert not any('motion' in thread.name for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize('tracker', ['bytetrack', 'none'])
+def test_boxes_for_the_dataset_do_not_change_what_is_published(tmp_path, tracker):
+    random = np.random.default_rng(5)
+    corners = random.uniform(0, 40, (60, 2))
+    boxes = [(x, y, x + 14, y + 14, score, i % 2) for i, ((x, y), score) in enumerate(
+        zip(corners, random.uniform(0.02, 0.95, 60)))]
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table(boxes, 2), metadata={'names': "['person', 'car']"})
+    detector = Detector.load(ModelSettings(id=str(path)))
+    plain = make_pipeline(detector, **{'track.type': tracker})
+    collecting = make_pipeline(detector, **{
+        'track.type': tracker, 'dataset.directory': '/data', 'dataset.rules': ['unsure'],
+        'dataset.unsure.type': 'close_to_threshold', 'dataset.unsure.threshold': 0.1,
+        'dataset.unsure.epsilon': 0.05})
+    for i in range(4):
+        frame = make_frame(i, stamp_ns=(i + 1) * SECOND_NS // 10)
+        without, with_boxes = plain.process(frame), collecting.process(frame)
+        assert without.objects == with_boxes.objects and without.objects
+        assert without.candidates is None
+        assert with_boxes.candidates.score.min() < 0.1
+    detector.close()

@@ -108,7 +108,7 @@ def test_thresholds_and_outputs_change_live_and_source_and_model_when_configured
     for name, parameter in PARAMETERS.items():
         by_change.setdefault(parameter.change, set()).add(name.partition('.')[0])
     assert by_change == {
-        'live': {'detect', 'track', 'publish', 'annotate', 'udp'},
+        'live': {'detect', 'track', 'publish', 'annotate', 'udp', 'dataset'},
         'configure': {'source', 'model', 'track'}, 'start': {'autostart'}}
 
 

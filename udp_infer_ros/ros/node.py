@@ -21,6 +21,7 @@ from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.engine import Engine
 from udp_infer_ros.errors import SourceError, UdpInferError
 from udp_infer_ros.outputs.base import Output
+from udp_infer_ros.outputs.dataset.output import DatasetOutput
 from udp_infer_ros.outputs.udp import UdpOutput
 from udp_infer_ros.ros.core_log import ros_log_handler
 from udp_infer_ros.ros.diagnostics import Diagnostics
@@ -28,6 +29,7 @@ from udp_infer_ros.ros.image_output import ImageOutput
 from udp_infer_ros.ros.lifecycle import Finish, logged
 from udp_infer_ros.ros.opener import Opener
 from udp_infer_ros.ros.parameter_server import ParameterServer
+from udp_infer_ros.ros.snapshot import SnapshotClient
 from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
 from udp_infer_ros.ros.topic_output import TopicOutput
 from udp_infer_ros.ros.topic_source import TopicSource
@@ -63,7 +65,8 @@ class UdpInferNode(LifecycleNode):
 
     Serves: `~/enable` (std_srvs/SetBool): in state active, opens or closes the source; in other
     states, fails and changes nothing. `~/reset_tracker` (std_srvs/Trigger): removes all tracks;
-    fails without a tracker. The response and one line of the log describe the effect.
+    fails without a tracker. `~/collect` (std_srvs/Trigger): stores the next frame in the dataset.
+    The response and one line of the log describe the effect.
 
     The executor's thread owns the node and the engine; use a SingleThreadedExecutor. Slow work
     (loading a model, opening or closing a source, resolving a host name) runs in a background
@@ -114,6 +117,7 @@ class UdpInferNode(LifecycleNode):
         self._change_state = replace_callback(self, 'change_state', self._on_change_state)
         self.create_service(SetBool, '~/enable', self._on_enable)
         self.create_service(Trigger, '~/reset_tracker', self._on_reset_tracker)
+        self.create_service(Trigger, '~/collect', self._on_collect)
         # A steady clock, so that the timers run also with use_sim_time and no /clock.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(POLL_PERIOD_S, self._poll, clock=steady)
@@ -267,7 +271,9 @@ class UdpInferNode(LifecycleNode):
     def _make_outputs(self) -> list[Output]:
         self._topics = TopicOutput(self)
         # UDP first: converting messages and drawing images must not delay datagrams.
-        return [UdpOutput(), self._topics, ImageOutput(self)]
+        self._recorder = SnapshotClient(self)
+        self._dataset = DatasetOutput(recorder=self._recorder, now_ns=self._now_ns)
+        return [UdpOutput(), self._topics, ImageOutput(self), self._dataset]
 
     def _load(self) -> Engine:
         engine = Engine.load(
@@ -399,10 +405,25 @@ class UdpInferNode(LifecycleNode):
         self._log_service('~/reset_tracker', response)
         return response
 
+    def _on_collect(
+        self, request: Trigger.Request, response: Trigger.Response,
+    ) -> Trigger.Response:
+        """Store the next frame in the dataset, whatever its rules are."""
+        if self._engine is None or self._activity != 'active':
+            response.message = f'no images are processed, the node is {self._activity}'
+        elif not self.settings.dataset.directory:
+            response.message = 'there is no dataset: dataset.directory is empty'
+        else:
+            self._dataset.collect_next()
+            response.success, response.message = True, 'the next frame will be collected'
+        self._log_service('~/collect', response)
+        return response
+
     def _poll(self) -> None:
         if self._engine is None:
             return
         self._engine.poll()
+        self._recorder.poll()
         if self._active and self._engine.model_changed and not self._leaving:
             self._leaving = True
             assert self.executor is not None

@@ -19,7 +19,6 @@ import time
 import cv2
 from dataset_helpers import (
     at, collect, DAY_S, make_output, make_settings, MODEL, NAMES, NOON_S, picture, read)
-from helpers import wait_until
 import numpy as np
 from PIL import Image
 import pytest
@@ -367,7 +366,7 @@ def test_a_disk_that_becomes_read_only_is_reported(small_disk):
     assert len(read(small_disk / DAY)['images']) == 1
 
 
-COLLECT = textwrap.dedent('''
+COLLECT = textwrap.dedent("""
     import sys
     sys.path.insert(0, 'test')
     from dataset_helpers import at, make_output, make_settings, NOON_S, picture
@@ -380,7 +379,7 @@ COLLECT = textwrap.dedent('''
         while not output.is_idle():
             pass
         print(i, flush=True)
-''')
+""")
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ class Annotations:
         return len(self._images)
 
     def add_classes(self, names: Iterable[str]) -> None:
-        """Give each name that has none an id."""
+        """Add an id for each name that has none."""
         for name in names:
             if name not in self.categories:
                 self.categories[name] = max(self.categories.values(), default=0) + 1

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import hashlib
 import os
 from pathlib import Path
 from random import Random
 import threading
 import time
+from typing import Protocol
 
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.frame import BgrImage, Result
@@ -20,13 +21,34 @@ from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.outputs.base import Commit, nothing_to_commit
 from udp_infer_ros.outputs.dataset.rules import Rules
 from udp_infer_ros.outputs.dataset.sample import Sample
-from udp_infer_ros.outputs.dataset.store import InUseError, lock, LOCK
+from udp_infer_ros.outputs.dataset.store import InUseError, LOCK, lock
 from udp_infer_ros.outputs.dataset.writer import Writer, WriterState
 from udp_infer_ros.settings import DatasetSettings, Settings
 from udp_infer_ros.wording import counted
 
 REQUESTED = 'collect'
 """Name of the rule of a frame that was requested."""
+
+
+class Recorder(Protocol):
+    """Writes a bag with what happened before and after a frame."""
+
+    def check(self, settings: DatasetSettings) -> None:
+        """
+        Check the settings.
+
+        :raises SettingError: if they are refused.
+        """
+
+    def request(self, settings: DatasetSettings) -> None:
+        """Request a bag, without waiting. Called in the thread of the worker."""
+
+    def values(self) -> Mapping[str, object]:
+        """Return counters for the health report."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection."""
 
 
 class DatasetOutput:
@@ -36,7 +58,7 @@ class DatasetOutput:
     `write` decides, and copies a selected frame; a thread writes it. `write` and commits run in
     the worker, `collect_next`, `prepare` and `health` in other threads.
 
-    :param on_snapshot: called with the settings when a rule with `snapshot` collects a frame.
+    :param recorder: is requested to write a bag when a rule with `snapshot` collects a frame.
     :param writer: writes the frames.
     :param random: the source of random numbers.
     :param clock_s: a monotonic clock for the limits, seconds.
@@ -46,13 +68,13 @@ class DatasetOutput:
     name = 'dataset'
 
     def __init__(
-        self, *, on_snapshot: Callable[[DatasetSettings], object] | None = None,
+        self, *, recorder: Recorder | None = None,
         writer: Writer | None = None, random: Random | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._settings = DatasetSettings()
-        self._on_snapshot = on_snapshot
+        self._recorder = recorder
         self._writer = writer or Writer()
         self._rules = Rules(random or Random())
         self._clock_s = clock_s
@@ -80,6 +102,8 @@ class DatasetOutput:
             _check_classes(settings, model.labels)
             if new.directory != self._settings.directory:
                 _check_directory(new.directory)
+            if self._recorder is not None:
+                self._recorder.check(new)
             checksum = checksum or _sha256(Path(model.path))
         return lambda: self._apply(new, checksum, model.labels)
 
@@ -103,8 +127,8 @@ class DatasetOutput:
             tags=rule.settings.tags if rule and not requested else (),
             model_sha256=self._model_sha256, labels=self._labels,
             time_ns=result.frame.stamp_ns or self._now_ns()), settings)
-        if rule is not None and rule.settings.snapshot and self._on_snapshot:
-            self._on_snapshot(settings)
+        if rule is not None and rule.settings.snapshot and self._recorder:
+            self._recorder.request(settings)
 
     def is_idle(self) -> bool:
         """Return whether every frame that a rule selected is stored or refused."""
@@ -128,12 +152,15 @@ class DatasetOutput:
             'queued': state.queued, 'dropped': state.dropped, 'failed': state.failed,
             'not_stored': state.not_stored, 'bytes': state.bytes,
             'free_bytes': 'unknown' if state.free_bytes is None else state.free_bytes,
-            'last_error': state.last_error}
+            'last_error': state.last_error,
+            **(self._recorder.values() if self._recorder is not None else {})}
         return PartHealth(name=self.name, level=level, message=message, values=values)
 
     def close(self) -> None:
         """Write the queued frames, and release the directory."""
         self._writer.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     def _apply(self, settings: DatasetSettings, checksum: str, labels: tuple[str, ...]) -> None:
         self._settings = settings

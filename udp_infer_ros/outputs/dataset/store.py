@@ -25,7 +25,7 @@ import shutil
 from typing import BinaryIO
 
 from udp_infer_ros.outputs.dataset.coco import (
-    Annotations, ANNOTATIONS, file_name, IMAGES, LABELS, yolo_text)
+    ANNOTATIONS, Annotations, file_name, IMAGES, LABELS, yolo_text)
 from udp_infer_ros.outputs.dataset.files import size_of, sync_folder, TEMPORARY, write_file
 from udp_infer_ros.outputs.dataset.sample import picture_of, Sample
 from udp_infer_ros.settings import DatasetSettings
@@ -110,7 +110,7 @@ class Folder:
         return path
 
     def _remove_rest(self) -> None:
-        """Remove what a process that was killed left: files that annotations.json does not name."""
+        """Remove the files of a killed process that annotations.json does not name."""
         stems = {Path(name).stem for name in self.annotations.names}
         for folder in (self.path, self.path / IMAGES, self.path / LABELS):
             for path in folder.iterdir() if folder.is_dir() else ():
@@ -149,7 +149,8 @@ class Store:
         time = datetime.fromtimestamp(sample.time_ns // 1_000_000_000, timezone.utc)
         day = f'{time:%Y-%m-%d}'
         self._make_space(settings, day)
-        self.bytes += self._folder_of(day).add(sample, settings)
+        folder = self._folder_of(day)
+        self.bytes += folder.add(sample, settings)
 
     @property
     def free_bytes(self) -> int:
