@@ -41,6 +41,7 @@ bench-positions: ## measure the cost of positions only
 
 bench-web:  ## measure the page of udp_infer_listen in chromium
 	@$(IN_ENV) python bench/web.py $(ARGS)
+
 bench-servers: ## measure a model on a server, beside a local one and a bare client
 	@$(PYTHON) bench/model_servers.py && $(IN_ENV) python bench/remote.py
 

@@ -119,3 +119,69 @@ def test_cameras_divide_the_cores(model, monkeypatch, cameras, threads):
     models = ModelPool(cameras)
     assert models.load(settings_of(model)).info.threads == threads
     assert models.load(settings_of(model, threads=3)).info.threads == 3
+
+
+def run_at_once(models, settings, feeds):
+    """Run each of the feeds in an engine of its own, all at the same time, ten times."""
+    leases = [models.load(settings) for _ in feeds]
+    with ThreadPoolExecutor(len(feeds)) as threads:
+        outputs = [
+            list(threads.map(lambda lease, given: lease.infer(given), leases, feeds))
+            for _ in range(10)]
+    values = leases[0].values()
+    for lease in leases:
+        lease.close()
+    return outputs, values
+
+
+def run_alone(settings, feeds):
+    """Run each of the feeds in a network that is not shared."""
+    lease = ModelPool().load(settings)
+    outputs = [lease.infer(given) for given in feeds]
+    lease.close()
+    return outputs
+
+
+def test_cameras_that_share_the_bundled_model_get_the_outputs_of_each_alone():
+    random = np.random.default_rng(0)
+    feeds = [
+        {'images': random.random((1, 3, 416, 416), dtype=np.float32)} for _ in range(4)]
+    settings = settings_of('nanodet_g_416')
+    [name] = [tensor.name for tensor in ModelPool().load(settings).inputs]
+    feeds = [{name: given['images']} for given in feeds]
+    alone = run_alone(settings, feeds)
+    for outputs in run_at_once(ModelPool(4), settings, feeds)[0]:
+        np.testing.assert_equal(outputs, alone)
+
+
+def test_cameras_whose_frames_are_one_batch_get_the_outputs_of_each_alone(tmp_path):
+    path = write_free_batch_model(tmp_path / 'm.onnx')
+    random = np.random.default_rng(0)
+    feeds = [{'images': random.random((1, 3, 256, 256), dtype=np.float32)} for _ in range(4)]
+    alone = run_alone(settings_of(path), feeds)
+    settings = settings_of(path, max_batch=4, threads=usable_cores())
+    results, values = run_at_once(ModelPool(4), settings, feeds)
+    for outputs in results:
+        for given, expected in zip(outputs, alone):
+            np.testing.assert_allclose(given['output0'], expected['output0'], atol=1e-6)
+    assert values['largest_batch'] > 1
+
+
+def write_free_batch_model(path):
+    """Write a model with a free first axis, which takes some milliseconds for each image."""
+    onnx = pytest.importorskip('onnx')
+    helper, kinds = onnx.helper, onnx.TensorProto
+    weights = np.random.default_rng(1).normal(0, 0.1, (3, 3, 5, 5)).astype(np.float32)
+    names = ['images', *(f'layer{i}' for i in range(8))]
+    nodes = [
+        helper.make_node('Conv', [before, 'weights'], [after], pads=[2, 2, 2, 2])
+        for before, after in zip(names, names[1:])]
+    nodes.append(helper.make_node('GlobalAveragePool', [names[-1]], ['output0']))
+    graph = helper.make_graph(
+        nodes, 'test',
+        [helper.make_tensor_value_info('images', kinds.FLOAT, ('n', 3, 256, 256))],
+        [helper.make_tensor_value_info('output0', kinds.FLOAT, ('n', 3, 1, 1))],
+        [onnx.numpy_helper.from_array(weights, 'weights')])
+    onnx.save(helper.make_model(
+        graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8), str(path))
+    return path

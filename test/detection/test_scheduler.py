@@ -180,7 +180,8 @@ def test_frames_of_different_sizes_are_not_combined():
     lambda values: values.reshape(1, -1),  # has no row for each image
     lambda values: np.float32(values.sum()),
     lambda values: values * np.nan,
-], ids=['mixed', 'flat', 'scalar', 'not a number'])
+    lambda values: np.column_stack((np.arange(len(values)), values * 0 + 2000)),
+], ids=['mixed', 'flat', 'scalar', 'not a number', 'number of the image'])
 def test_a_network_that_mixes_images_gets_single_frames(compute, caplog):
     backend = HeldBackend(compute=compute)
     backend.open()
