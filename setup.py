@@ -54,6 +54,7 @@ setup(
             f'udp_infer = {NAME}.ros.main:main',
             f'udp_infer_3d = {NAME}.ros.main_3d:main',
             f'udp_infer_multi = {NAME}.ros.multi:main',
+            f'udp_infer_dataset = {NAME}.dataset.command:main',
             f'udp_infer_listen = {NAME}.listen.command:main',
         ],
     },

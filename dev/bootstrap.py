@@ -38,7 +38,8 @@ PYTHONS = ('3.13', '3.12', '3.11', '3.10')
 # The files that `pip install` needs; they are copied, because setuptools writes to its sources.
 PACKAGE = ('LICENSE', 'README.md', 'config', 'examples', 'launch', 'package.xml', 'resource',
            'setup.cfg', 'setup.py', 'udp_infer_ros')
-EXECUTABLES = ('udp_infer', 'udp_infer_3d', 'udp_infer_listen', 'udp_infer_multi')
+EXECUTABLES = (
+    'udp_infer', 'udp_infer_3d', 'udp_infer_dataset', 'udp_infer_listen', 'udp_infer_multi')
 # A ROS installation or another lane in the caller's shell must not affect this one.
 FOREIGN = ('AMENT_PREFIX_PATH', 'COLCON_PREFIX_PATH', 'LD_LIBRARY_PATH', 'PYTHONHOME',
            'PYTHONPATH', 'VIRTUAL_ENV', '_ROS_WHEELS_BOOTSTRAP_COMPLETE')

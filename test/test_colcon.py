@@ -76,9 +76,11 @@ def test_models_and_schemas_are_installed_with_the_code(prefix):
 @pytest.mark.parametrize(('name', 'argument', 'words'), [
     ('udp_infer', '--ros-args --no-such-argument', 'no-such-argument'),
     ('udp_infer_3d', '--ros-args --no-such-argument', 'no-such-argument'),
+    ('udp_infer_dataset', '--help', 'usage'),
     ('udp_infer_listen', '--help', 'usage'),
     ('udp_infer_multi', 'cameras.yaml --ros-args --no-such-argument', 'no-such-argument'),
-], ids=['udp_infer', 'udp_infer_3d', 'udp_infer_listen', 'udp_infer_multi'])
+], ids=[
+    'udp_infer', 'udp_infer_3d', 'udp_infer_dataset', 'udp_infer_listen', 'udp_infer_multi'])
 def test_an_executable_is_where_ros2_run_finds_it_and_starts(workspace, name, argument, words):
     path = Path('install', NAME, 'lib', NAME, name)
     assert os.access(workspace / path, os.X_OK)
@@ -92,7 +94,7 @@ def test_an_executable_is_where_ros2_run_finds_it_and_starts(workspace, name, ar
 
 @pytest.mark.parametrize(('name', 'words'), [
     ('udp_infer', '--describe-model'), ('udp_infer_3d', '--ros-args'),
-    ('udp_infer_listen', '--replay'),
+    ('udp_infer_dataset', 'prune'), ('udp_infer_listen', '--replay'),
     ('udp_infer_multi', 'cameras_file')])
 def test_an_executable_is_on_path_in_a_sourced_workspace(workspace, name, words):
     script = f'source install/setup.bash && command -v {name} && {name} --help'

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     'pipeline': GROUND | {'detection', 'tracking'},
     'worker': GROUND | {'pipeline', 'outputs', 'sources'},
     'engine': GROUND | {'worker', 'pipeline', 'detection', 'outputs', 'sources'},
+    'dataset': GROUND | {'outputs', 'standard_streams'},
     'ros': GROUND | {
         'engine', 'detection', 'outputs', 'positions', 'sources', 'standard_streams'},
 }

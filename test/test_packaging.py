@@ -148,7 +148,7 @@ def test_package_xml_names_the_pytest_plugin_that_pyproject_configures():
 def test_the_commands_are_entry_points(wheel):
     [name] = [name for name in wheel.namelist() if name.endswith('/entry_points.txt')]
     assert re.findall(r'^(\w+) =', wheel.read(name).decode(), re.MULTILINE) == [
-        'udp_infer', 'udp_infer_3d', 'udp_infer_listen', 'udp_infer_multi']
+        'udp_infer', 'udp_infer_3d', 'udp_infer_dataset', 'udp_infer_listen', 'udp_infer_multi']
 
 
 def test_every_file_of_the_package_is_in_the_wheel(wheel):

@@ -402,7 +402,7 @@ def test_kill_9_at_100_random_moments_loses_at_most_the_frame_in_flight(folder):
             path = folder / 'images' / image['file_name']
             assert cv2.imread(str(path)).shape == (image['height'], image['width'], 3)
             assert (folder / 'labels' / f'{path.stem}.txt').is_file()
-        stamps = [image['stamp']['sec'] * 100 + image['stamp']['nanosec'] // 10**7
+        stamps = [image['stamp']['sec'] * 100 + round(image['stamp']['nanosec'] / 10**7)
                   for image in content['images']]
         stored += acknowledged
         assert len(stamps) - stored in (0, 1) and len(set(stamps)) == len(stamps)

@@ -40,8 +40,8 @@ class Annotations:
         """The names of the pictures."""
         self._images: list[str] = []
         self._annotations: list[str] = []
-        self._next_image = 1
-        self._next_annotation = 1
+        self.next_image = 1
+        self.next_annotation = 1
         self.bytes = 0
 
     @classmethod
@@ -78,9 +78,9 @@ class Annotations:
         """
         self.add_classes(sample.labels)
         self.add_classes(item.class_name for item in sample.result.objects)
-        image = _image(sample, picture, name, self._next_image)
+        image = _image(sample, picture, name, self.next_image)
         return image, [
-            {'id': self._next_annotation + i, 'image_id': self._next_image,
+            {'id': self.next_annotation + i, 'image_id': self.next_image,
              'category_id': self.categories[item.pop('name')], **item}
             for i, item in enumerate(_boxes(sample, picture))]
 
@@ -121,10 +121,10 @@ class Annotations:
         for image in images:
             self._images.append(_text(image))
             self.names.add(image['file_name'])
-            self._next_image = max(self._next_image, image['id'] + 1)
+            self.next_image = max(self.next_image, image['id'] + 1)
         for annotation in annotations:
             self._annotations.append(_text(annotation))
-            self._next_annotation = max(self._next_annotation, annotation['id'] + 1)
+            self.next_annotation = max(self.next_annotation, annotation['id'] + 1)
 
 
 def yolo_text(image: Mapping[str, Any], annotations: Iterable[Record]) -> bytes:
