@@ -15,7 +15,9 @@ from udp_infer_ros.sources.open import make_source
 
 model, *videos = sys.argv[1:]
 models = ModelPool(cameras=len(videos))
-output = CallbackOutput(lambda result, image: sys.stdout.write(f'{to_json(result)}\n'))
+# Each engine writes in a thread of its own, which only the binary stream permits.
+output = CallbackOutput(
+    lambda result, image: sys.stdout.buffer.write(f'{to_json(result)}\n'.encode()))
 engines = []
 for video in videos:
     settings = Settings().with_values({'model.id': model, 'source.uri': video})
