@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-web bench-cameras bench-positions bench-tracking lint clean bench-servers
+.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-dataset bench-web bench-cameras bench-positions bench-tracking lint clean bench-servers
 
 SHELL := bash
 export PYTHON ?= python3
@@ -35,6 +35,9 @@ bench:      ## measure latency and throughput on this machine
 
 bench-cameras: ## compare four cameras in one process with four processes; --help lists ARGS
 	@$(IN_ENV) python bench/cameras.py $(ARGS)
+
+bench-dataset: ## measure what collecting a dataset costs
+	@$(IN_ENV) python bench/dataset.py
 
 bench-positions: ## measure the cost of positions only
 	@$(IN_ENV) python bench/bench.py --positions

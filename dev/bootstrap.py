@@ -10,7 +10,7 @@ Create or update the virtual environment build/jazzy or build/kilted, with ROS 2
 There are three stages. Each runs again only if its inputs have changed:
 
 * python: a virtual environment with the wheels of rclpy, Fast DDS and other packages,
-* messages: vision_msgs, which has no wheel (see messages.py),
+* messages: vision_msgs and rosbag2_interfaces, which have no wheel (see messages.py),
 * package: udp_infer_ros itself, installed by pip.
 
 A stage writes a stamp when it is complete, so an interrupted stage runs again from its start.
@@ -38,6 +38,7 @@ PYTHONS = ('3.13', '3.12', '3.11', '3.10')
 # The files that `pip install` needs; they are copied, because setuptools writes to its sources.
 PACKAGE = ('LICENSE', 'README.md', 'config', 'examples', 'launch', 'package.xml', 'resource',
            'setup.cfg', 'setup.py', 'udp_infer_ros')
+INTERFACES = ('vision_msgs', 'rosbag2_interfaces')
 EXECUTABLES = (
     'udp_infer', 'udp_infer_3d', 'udp_infer_dataset', 'udp_infer_listen', 'udp_infer_multi')
 # A ROS installation or another lane in the caller's shell must not affect this one.
@@ -148,10 +149,10 @@ class Lane:
                     shutil.rmtree(self.prefix, ignore_errors=True)
                     self.run(python, '-m', 'venv', self.prefix)
                     self.pip('-r', requirements[-1])
-            sources = [DEV / 'messages.py', DEV / 'vision_msgs']
+            sources = [DEV / 'messages.py', *(DEV / name for name in INTERFACES)]
             with self.stage('messages', digest(sources, base)) as must_run:
-                if must_run:
-                    self.run(self.python, DEV / 'messages.py', DEV / 'vision_msgs')
+                for name in INTERFACES if must_run else ():
+                    self.run(self.python, DEV / 'messages.py', DEV / name)
             sources = [ROOT / name for name in PACKAGE]
             with self.stage('package', digest(sources, base)) as must_run:
                 if must_run and (ROOT / 'setup.py').exists():

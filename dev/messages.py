@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Generate, compile and install a ROS 2 package of messages, without CMake.
+Generate, compile and install a ROS 2 package of messages and services, without CMake.
 
     build/jazzy/bin/python dev/messages.py dev/vision_msgs
 
@@ -26,6 +26,7 @@ from xml.etree import ElementTree
 
 import numpy
 from rosidl_adapter.msg import convert_msg_to_idl
+from rosidl_adapter.srv import convert_srv_to_idl
 from rosidl_generator_c.cli import GenerateC
 from rosidl_generator_py.cli import GeneratePython
 from rosidl_generator_type_description.cli import HashTypeDescription
@@ -52,7 +53,7 @@ class MessagePackage:
     """
     A package of messages that is built and installed.
 
-    :param source: a folder with package.xml and msg/*.msg
+    :param source: a folder with package.xml, msg/*.msg and srv/*.srv
     :param work: a scratch folder
     """
 
@@ -73,6 +74,9 @@ class MessagePackage:
         for path in sorted((self.source / 'msg').glob('*.msg')):
             convert_msg_to_idl(self.source, self.name, Path('msg', path.name), idl / 'msg')
             files.append(f'{idl}:msg/{path.stem}.idl')
+        for path in sorted((self.source / 'srv').glob('*.srv')):
+            convert_srv_to_idl(self.source, self.name, Path('srv', path.name), idl / 'srv')
+            files.append(f'{idl}:srv/{path.stem}.idl')
         hashes = HashTypeDescription('').generate_type_hashes(
             self.name, files, self.includes, idl)
         for library, generator in GENERATORS.items():
@@ -146,8 +150,8 @@ class MessagePackage:
         index = PREFIX / 'share' / 'ament_index' / 'resource_index'
         (index / 'packages' / self.name).touch()
         (index / 'rosidl_interfaces' / self.name).write_text('\n'.join(
-            sorted(f'msg/{path.name}' for path in (share / 'msg').iterdir()
-                   if path.suffix in ('.idl', '.msg'))))
+            sorted(f'{path.parent.name}/{path.name}' for path in share.rglob('*')
+                   if path.suffix in ('.idl', '.msg', '.srv'))))
 
 
 def cc() -> List[str]:

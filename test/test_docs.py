@@ -17,7 +17,7 @@ import yaml
 
 LINK = re.compile(r'\[[^\]]*\]\(([^)\s]+)\)')
 SHELL = [snippet for snippet in SNIPPETS if snippet.language == 'sh']
-SERVICES = {'enable', 'reset_tracker'}
+SERVICES = {'collect', 'enable', 'reset_tracker'}
 
 
 def named(language):

@@ -7,6 +7,7 @@ import array
 
 import cv2
 from dataset_helpers import picture, read
+from diagnostic_msgs.msg import DiagnosticArray
 import pytest
 from ros_helpers import Bench
 from sensor_msgs.msg import CompressedImage
@@ -82,3 +83,63 @@ def test_an_unknown_type_or_key_or_rule_is_refused_with_the_nearest(bench):
 def test_a_parameter_of_another_type_of_rule_is_refused_at_the_start(tmp_path):
     with pytest.raises(SettingError, match='is not a parameter of a rule of type count'):
         Bench({'dataset.directory': str(tmp_path), **RULES}, start=False)
+
+
+@pytest.fixture
+def recorder(bench):
+    """Collect every frame with a snapshot; return the requests that the service has received."""
+    snapshot = pytest.importorskip('rosbag2_interfaces.srv').Snapshot
+    requests = []
+
+    def answer(request, response):
+        requests.append(request)
+        response.success = len(requests) == 1
+        return response
+    bench.peer.create_service(snapshot, '/recorder/snapshot', answer)
+    assert bench.set_parameters(
+        dataset__rare__type='random', dataset__rare__snapshot=True,
+        dataset__snapshot_service='/recorder/snapshot', dataset__snapshot_delay_s=0.3,
+        dataset__snapshot_period_s=3600.0).successful
+    assert bench.set_parameters(dataset__rare__fraction=1.0).successful
+    assert bench.set_parameters(dataset__rules=['rare']).successful
+    return requests
+
+
+@pytest.fixture
+def counters(bench):
+    """Return a function that returns the numbers of written and failed snapshots."""
+    arrays = []
+    bench.peer.create_subscription(DiagnosticArray, '/diagnostics', arrays.append, 10)
+
+    def latest():
+        found = {item.key: item.value for array in arrays[-3:] for status in array.status
+                 for item in status.values}
+        return found.get('snapshots_written'), found.get('snapshots_failed')
+    return latest
+
+
+def test_a_recorder_is_requested_once_per_period_and_its_refusals_are_counted(
+        bench, recorder, counters, tmp_path):
+    camera, message = bench.compressed_camera(), make_message()
+    bench.connect(camera, message)
+    bench.wait_until(lambda: counters() == ('1', '0'))
+    count = len(read(tmp_path / 'data' / '2025-11-26')['images'])
+    for _ in range(3):
+        bench.publish(camera, message)
+    bench.wait_until(
+        lambda: len(read(tmp_path / 'data' / '2025-11-26')['images']) == count + 3)
+    assert len(recorder) == 1 and counters() == ('1', '0')
+    assert bench.set_parameters(dataset__snapshot_period_s=0.0).successful
+    bench.publish(camera, message)
+    bench.wait_until(lambda: counters() == ('1', '1'))
+    assert len(recorder) == 2
+
+
+def test_an_absent_recorder_is_counted_and_images_are_stored(bench, recorder, counters, tmp_path):
+    camera, message = bench.compressed_camera(), make_message()
+    assert bench.set_parameters(dataset__snapshot_service='/absent/snapshot').successful
+    bench.connect(camera, message)
+    bench.publish(camera, message)
+    bench.wait_until(lambda: counters() == ('0', '1'))
+    assert not recorder
+    bench.wait_until(lambda: read(tmp_path / 'data' / '2025-11-26')['images'])

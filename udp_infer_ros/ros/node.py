@@ -423,7 +423,7 @@ class UdpInferNode(LifecycleNode):
         if self._engine is None:
             return
         self._engine.poll()
-        self._recorder.poll()
+        self._recorder.poll(self.settings.dataset.snapshot_service)
         if self._active and self._engine.model_changed and not self._leaving:
             self._leaving = True
             assert self.executor is not None

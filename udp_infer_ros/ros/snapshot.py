@@ -14,6 +14,9 @@ from rclpy.node import Node
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.settings import DatasetSettings
 
+DISCOVERY_S = 1.0
+"""A service that is not available for so long after a call is due is absent."""
+
 
 class SnapshotClient:
     """
@@ -57,24 +60,36 @@ class SnapshotClient:
             return
         now_s = self._clock_s()
         with self._lock:
-            if self._last_s is not None and now_s - self._last_s < settings.snapshot_period_s:
+            recent = self._last_s is not None and (
+                now_s - self._last_s < settings.snapshot_period_s)
+            if recent or self._due is not None:
                 return
             self._last_s = now_s
             self._due = now_s + settings.snapshot_delay_s, settings.snapshot_service
 
-    def poll(self) -> None:
-        """Call the service if that is due."""
+    def poll(self, service: str) -> None:
+        """
+        Call the service if that is due.
+
+        :param service: `dataset.snapshot_service`, so that the service is discovered in advance.
+        """
+        if service:
+            self._client_of(service)
         with self._lock:
-            if self._due is None or self._clock_s() < self._due[0]:
+            due, now_s = self._due, self._clock_s()
+            if due is None or now_s < due[0]:
                 return
-            name, self._due = self._due[1], None
-        client = self._client_of(name)
-        if not client.service_is_ready():
-            self._fail(name, 'the service is not available')
+            client = self._client_of(due[1])
+            ready = client.service_is_ready()
+            if not ready and now_s < due[0] + DISCOVERY_S:
+                return
+            self._due = None
+        if not ready:
+            self._fail(due[1], 'the service is not available')
             return
         from rosbag2_interfaces.srv import Snapshot
         client.call_async(Snapshot.Request()).add_done_callback(
-            lambda future: self._answered(name, future))
+            lambda future: self._answered(due[1], future))
 
     def values(self) -> dict[str, object]:
         """Return the counters, for the health report."""
@@ -92,8 +107,6 @@ class SnapshotClient:
         if self._client is None or self._client.srv_name != resolved:
             self.close()
             self._client = self._node.create_client(Snapshot, resolved)
-            # The first call needs the discovery of the service.
-            self._client.wait_for_service(timeout_sec=0.2)
         return self._client
 
     def _answered(self, name: str, future: Any) -> None:
