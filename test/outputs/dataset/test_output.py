@@ -19,6 +19,7 @@ import time
 import cv2
 from dataset_helpers import (
     at, collect, DAY_S, make_output, make_settings, MODEL, NAMES, NOON_S, picture, read)
+from helpers import wait_until
 import numpy as np
 from PIL import Image
 import pytest
@@ -296,8 +297,37 @@ def test_a_disk_that_does_not_return_drops_images_and_delays_no_frame(folder):
     assert report.level == Level.WARN and 'the disk is too slow' in report.message
     assert report.values['dropped'] in (30 - QUEUE_SIZE, 30 - QUEUE_SIZE - 1)
     SlowStore.released.set()
+    wait_until(output.is_idle)
     output.close()
     assert len(read(folder)['images']) == 30 - report.values['dropped']
+
+
+def test_the_end_of_the_node_does_not_wait_for_a_disk_that_does_not_return(folder):
+    writer = Writer(SlowStore)
+    SlowStore.released.clear()
+    output = make_output(make_settings(folder.parent), writer=writer)
+    for i in range(QUEUE_SIZE + 2):
+        output.write(at(NOON_S + i), picture())
+    assert not writer.close(timeout_s=0.1)
+    SlowStore.released.set()
+    wait_until(lambda: 'udp_infer dataset' not in {
+        thread.name for thread in threading.enumerate()})
+
+
+def test_an_image_that_cannot_be_encoded_is_counted_and_the_next_one_is_stored(
+        folder, monkeypatch):
+    encode, failures = cv2.imencode, [cv2.error('unknown format')]
+
+    def failing(*arguments):
+        if failures:
+            raise failures.pop()
+        return encode(*arguments)
+    output = make_output(make_settings(folder.parent))
+    monkeypatch.setattr(cv2, 'imencode', failing)
+    collect(output, [at(NOON_S), at(NOON_S + 1)])
+    assert output.health().values['failed'] == 1
+    output.close()
+    assert len(read(folder)['images']) == 1
 
 
 def test_an_error_of_the_disk_is_counted_and_the_next_image_is_stored(folder, monkeypatch):

@@ -13,11 +13,13 @@ import os
 from pathlib import Path
 import queue
 import threading
+import time
 
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.outputs.dataset.sample import Sample
-from udp_infer_ros.outputs.dataset.store import FullError, InUseError, Store
+from udp_infer_ros.outputs.dataset.store import FullError, Store
 from udp_infer_ros.settings import DatasetSettings
+from udp_infer_ros.threads import BackgroundThread
 
 QUEUE_SIZE = 8
 """Frames that wait for the disk; more are dropped."""
@@ -87,8 +89,7 @@ class Writer:
     def offer(self, sample: Sample, settings: DatasetSettings) -> None:
         """Queue a frame. Only one thread may call this, after `has_space`."""
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run, name='udp_infer dataset', daemon=True)
+            self._thread = BackgroundThread(self._run, name='dataset')
             self._thread.start()
         self._queue.put_nowait((sample, settings))
 
@@ -100,7 +101,7 @@ class Writer:
                 failed=self._failed, not_stored=self._not_stored, bytes=self._bytes,
                 free_bytes=self._free_bytes, full=self._full, last_error=self._last_error)
 
-    def close(self, timeout_s: float = 5.0) -> bool:
+    def close(self, timeout_s: float = 1.0) -> bool:
         """
         Write the frames that are queued, and end the thread.
 
@@ -108,12 +109,13 @@ class Writer:
         """
         if self._thread is None:
             return True
+        deadline_s = time.monotonic() + timeout_s
         try:
             self._queue.put(None, timeout=timeout_s)
         except queue.Full:
             self._closed.set()
             return False
-        self._thread.join(timeout_s)
+        self._thread.join(max(0.0, deadline_s - time.monotonic()))
         self._closed.set()
         return not self._thread.is_alive()
 
@@ -134,7 +136,7 @@ class Writer:
                 self._not_stored += 1
                 self._full = str(error)
             self._warnings.warning(log, 'full', 'dataset: image not stored: %s', error)
-        except (OSError, ValueError, InUseError) as error:
+        except Exception as error:  # Encoders raise errors of any type; the next may succeed.
             with self._lock:
                 self._failed += 1
                 self._last_error = str(error)
