@@ -314,7 +314,8 @@ OTHER_VALUES = {
     'source.transport': 'compressed', 'model.id': 'other.onnx', 'model.family': 'yolo',
     'model.resize': 'stretch', 'model.color': 'bgr', 'model.device': 'cpu',
     'model.mean': [1.0, 2.0, 3.0], 'model.std': [1.0, 2.0, 3.0], 'model.labels': ['a', 'b'],
-    'model.headers': ['Authorization: Bearer ${TOKEN}'], 'model.threads': 3, 'track.type': 'none', 'source.width': 640, 'source.height': 480}
+    'model.headers': ['Authorization: Bearer ${TOKEN}'],
+    'model.threads': 3, 'track.type': 'none', 'source.width': 640, 'source.height': 480}
 SET_AT_CONFIGURE = [name for name, item in PARAMETERS.items() if item.change == 'configure']
 
 
