@@ -96,6 +96,8 @@ def test_images_that_stock_fast_dds_loses_are_counted_and_reported_with_the_reme
     lines = [line for line in logged if 'the middleware lost' in line]
     assert len(lines) == 1 and 'docs/middleware.md' in lines[0]
     camera.terminate()
+    # Then the subscription becomes reliable, as the next publisher.
+    bench.wait_until(lambda: bench.node.count_publishers('/image_raw') == 0, 30.0)
     small = bench.camera()
     bench.connect(small, gray_image())
     before = bench.node.stats.snapshot()
