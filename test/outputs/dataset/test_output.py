@@ -165,8 +165,8 @@ def test_a_day_continues_after_a_restart_and_the_rest_of_a_killed_process_is_rem
         output = make_output(make_settings(folder.parent, annotations='yolo'))
         collect(output, [at(NOON_S), at(NOON_S + i)])
         output.close()
-        (folder / 'images' / 'lost.jpg').write_bytes(b'')
-        (folder / 'labels' / 'lost.txt').write_bytes(b'')
+        (folder / 'images' / '20251126_130000_000000000.jpg').write_bytes(b'')
+        (folder / 'labels' / '20251126_130000_000000000.txt').write_bytes(b'')
         (folder / 'annotations.json.part').write_bytes(b'{')
     Store(folder.parent).close()
     output = make_output(make_settings(folder.parent, annotations='yolo'))
@@ -181,6 +181,25 @@ def test_a_day_continues_after_a_restart_and_the_rest_of_a_killed_process_is_rem
         ids = [item['id'] for item in content[key]]
         assert ids == list(range(1, len(ids) + 1))
     assert not list(folder.glob('*.part'))
+
+
+def test_pictures_that_others_added_or_removed_from_the_annotations_stay(folder):
+    output = make_output(make_settings(folder.parent))
+    collect(output, [at(NOON_S), at(NOON_S + 1)])
+    output.close()
+    file, content = folder / 'annotations.json', read(folder)
+    # As a labeling tool, which writes the file again without an image.
+    removed = content['images'].pop()
+    content['annotations'] = [
+        item for item in content['annotations'] if item['image_id'] != removed['id']]
+    file.write_text(json.dumps(content))
+    added = folder / 'images' / 'holiday.jpg'
+    added.write_bytes(b'')
+    output = make_output(make_settings(folder.parent))
+    collect(output, [at(NOON_S + 2)])
+    output.close()
+    assert added.exists() and (folder / 'images' / removed['file_name']).exists()
+    assert len(read(folder)['images']) == 2
 
 
 def test_24_hours_fill_two_days_within_the_limits_of_a_rule(tmp_path):

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 from udp_infer_ros.frame import NO_TRACK
@@ -24,6 +25,8 @@ Record = dict[str, Any]
 ANNOTATIONS = 'annotations.json'
 IMAGES, LABELS = 'images', 'labels'
 """Folders of the pictures, and of the text files of YOLO."""
+STEM = re.compile(r'\d{8}_\d{6}_\d{9}(_\d+)?')
+"""What `file_name` returns, without the suffix."""
 
 
 class Annotations:

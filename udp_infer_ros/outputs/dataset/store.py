@@ -25,7 +25,7 @@ import shutil
 from typing import BinaryIO
 
 from udp_infer_ros.outputs.dataset.coco import (
-    ANNOTATIONS, Annotations, file_name, IMAGES, LABELS, yolo_text)
+    ANNOTATIONS, Annotations, file_name, IMAGES, LABELS, STEM, yolo_text)
 from udp_infer_ros.outputs.dataset.files import size_of, sync_folder, TEMPORARY, write_file
 from udp_infer_ros.outputs.dataset.sample import picture_of, Sample
 from udp_infer_ros.settings import DatasetSettings
@@ -110,13 +110,16 @@ class Folder:
         return path
 
     def _remove_rest(self) -> None:
-        """Remove the files of a killed process that annotations.json does not name."""
+        """Remove the files of a killed process, which annotations.json does not name."""
         stems = {Path(name).stem for name in self.annotations.names}
+        file = self.path / ANNOTATIONS
+        written_ns = file.stat().st_mtime_ns if file.exists() else 0
         for folder in (self.path, self.path / IMAGES, self.path / LABELS):
             for path in folder.iterdir() if folder.is_dir() else ():
-                rest = path.suffix == TEMPORARY or (
-                    folder != self.path and path.stem not in stems)
-                if rest:
+                # Files that others added, or removed from annotations.json, are not touched.
+                unnamed = STEM.fullmatch(path.stem) and path.stem not in stems and (
+                    path.stat().st_mtime_ns >= written_ns)
+                if path.suffix == TEMPORARY or unnamed:
                     path.unlink()
 
 
