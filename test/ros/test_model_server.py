@@ -10,6 +10,8 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray
 from helpers import write_clip, write_model, yolo_table
 from inference_server import grpc, InferenceServer
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 import pytest
 from rcl_interfaces.msg import Log, ParameterEvent
 
@@ -123,6 +125,19 @@ def describe(model_id):
         [sys.executable, '-c', 'import sys; from udp_infer_ros.ros.main import main; '
          'sys.exit(main())', '--describe-model', model_id],
         capture_output=True, text=True, timeout=60)
+
+
+def test_a_node_waits_for_its_server_after_a_shutdown_was_refused(make_node, server):
+    bench = make_node(start=False, model__wait_for_server=True)
+    server.stop()
+    refused = Transition(id=Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert not bench.call(ChangeState, 'change_state', transition=refused).success
+    configured = bench.call_async(
+        ChangeState, 'change_state', transition=Transition(label='configure'))
+    time.sleep(1.0)
+    assert not configured.done()
+    server.start()
+    assert bench.wait_for(configured, 30.0).success
 
 
 def test_describe_model_describes_a_served_model(server):

@@ -165,7 +165,8 @@ class UdpInferNode(LifecycleNode):
         goal = _goal(request.transition)
         if goal in ('deactivate', 'shutdown'):
             self._opener.abort()
-        if goal == 'shutdown' or goal.endswith('_shutdown'):
+        shuts_down = goal == 'shutdown' or goal.endswith('_shutdown')
+        if shuts_down:
             self._abort_load.set()
         async with self._transitions:
             before = self._state
@@ -176,6 +177,8 @@ class UdpInferNode(LifecycleNode):
                 response.success = False
             finally:
                 self._loaded = self._opened = None
+            if shuts_down and not response.success:
+                self._abort_load.clear()
             self.get_logger().info(
                 f'{goal}: {before} -> {self._state} ({cause})' if response.success else
                 f'{goal} did not succeed, the node is {self._state} ({cause})')
@@ -270,9 +273,9 @@ class UdpInferNode(LifecycleNode):
 
     def _make_outputs(self) -> list[Output]:
         self._topics = TopicOutput(self)
-        # UDP first: converting messages and drawing images must not delay datagrams.
         self._recorder = SnapshotClient(self)
         self._dataset = DatasetOutput(recorder=self._recorder, now_ns=self._now_ns)
+        # UDP first: converting messages and drawing images must not delay datagrams.
         return [UdpOutput(), self._topics, ImageOutput(self), self._dataset]
 
     def _load(self) -> Engine:
