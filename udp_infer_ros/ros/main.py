@@ -56,6 +56,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return leave(code)
 
 
+def run_program(
+    name: str, arguments: Sequence[str] | None,
+    parse_words: Callable[[Sequence[str]], argparse.Namespace],
+    run: Callable[[argparse.Namespace, Sequence[str]], int],
+) -> int:
+    """
+    Run another executable of this package, with the signals and exit codes of `udp_infer`.
+
+    :param name: of the executable.
+    :param arguments: None for those of the process.
+    :param parse_words: parses the arguments other than ROS arguments.
+    :param run: called with what it returns and the command line; returns the exit code.
+    """
+    # No resource is open yet, and an exception could interrupt an import.
+    on_signal(lambda name: os._exit(0))
+    argv = list(sys.argv if arguments is None else [name, *arguments])
+    try:
+        import rclpy
+        from rclpy.utilities import remove_ros_args
+    except ImportError as error:
+        print(f'{name} needs ROS 2 ({error}): source its setup.bash', file=sys.stderr)
+        return 1
+    try:
+        options = parse_words(remove_ros_args(argv)[1:])
+        init_ros(argv)
+    except (RuntimeError, ValueError) as error:  # RCLError
+        return refuse(name, error)
+    try:
+        code = run(options, argv)
+    finally:
+        rclpy.try_shutdown()
+    return leave(code)
+
+
 def init_ros(words: Sequence[str]) -> None:
     """
     Initialize rclpy without its signal handlers.

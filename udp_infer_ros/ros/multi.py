@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-import os
 import queue
-import sys
 import time
 from typing import TYPE_CHECKING
 
-from udp_infer_ros.ros.main import init_ros, leave, on_signal, refuse, SIGNAL_PERIOD_S
+from udp_infer_ros.ros.main import on_signal, run_program, SIGNAL_PERIOD_S
 from udp_infer_ros.standard_streams import with_standard_streams
 
 if TYPE_CHECKING:
@@ -36,25 +34,8 @@ NAMESPACE = '__ns:='
 @with_standard_streams(cannot_write=1)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the nodes until they end or a signal arrives; return the exit code."""
-    # No resource is open yet, and an exception could interrupt an import.
-    on_signal(lambda name: os._exit(0))
-    argv = list(sys.argv if arguments is None else [PROGRAM, *arguments])
-    try:
-        import rclpy
-        from rclpy.utilities import remove_ros_args
-    except ImportError as error:
-        print(f'{PROGRAM} needs ROS 2 ({error}): source its setup.bash', file=sys.stderr)
-        return 1
-    try:
-        options = parse(remove_ros_args(argv)[1:])
-        init_ros(argv)
-    except (RuntimeError, ValueError) as error:  # RCLError
-        return refuse(PROGRAM, error)
-    try:
-        code = run_cameras(options.cameras_file, argv)
-    finally:
-        rclpy.try_shutdown()
-    return leave(code)
+    return run_program(
+        PROGRAM, arguments, parse, lambda options, words: run_cameras(options.cameras_file, words))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
