@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -88,8 +88,10 @@ class ParameterServer(Generic[P]):
     async def _set(self, messages: Any) -> SetParametersResult:
         """Check a change in the background, then set the parameters in rclpy."""
         parameters = [RosParameter.from_parameter_msg(message) for message in messages]
+        names = set(self.settings.parameters())
         try:
             settings, engine = self._changed(parameters), self._engine()
+            names.update(settings.parameters())
             if engine is not None and settings != self.settings:
                 check = in_background(self._node, partial(engine.prepare, settings))
                 self._checked = settings, await outcome_of(check)
@@ -100,15 +102,14 @@ class ParameterServer(Generic[P]):
             return SetParametersResult(successful=False, reason=str(error))
         finally:
             self._checked = None
-            self._declare(self.settings, remove_others=True)
+            self._declare(self.settings, remove=names.difference(self.settings.parameters()))
 
-    def _declare(self, settings: P, *, remove_others: bool = False) -> None:
-        """Declare the parameters of new rules, and remove those of rules that changed."""
+    def _declare(self, settings: P, *, remove: Iterable[str] = ()) -> None:
+        """Declare the parameters of settings, whose values decide which there are."""
         self._declaring = True
         try:
             params.declare_missing(self._node, settings)
-            if remove_others:
-                params.undeclare_others(self._node, settings, 'dataset')
+            params.undeclare(self._node, remove)
         finally:
             self._declaring = False
 

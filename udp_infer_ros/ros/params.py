@@ -61,11 +61,11 @@ def declare_missing(node: Node, settings: ParameterSet) -> None:
         node.set_descriptor(name, _descriptor(parameters[name]))
 
 
-def undeclare_others(node: Node, settings: ParameterSet, group: str) -> None:
-    """Remove the parameters of a group that the settings do not have, e.g. of a changed rule."""
-    for name in node.get_parameters_by_prefix(group):
-        if f'{group}.{name}' not in settings.parameters():
-            node.undeclare_parameter(f'{group}.{name}')
+def undeclare(node: Node, names: Iterable[str]) -> None:
+    """Remove those of the parameters that the node has."""
+    for name in names:
+        if node.has_parameter(name):
+            node.undeclare_parameter(name)
 
 
 def given_settings(given: Mapping[str, object], defaults: P) -> P:
