@@ -131,7 +131,9 @@ class Scheduler:
     def _outputs_of(self, batch: Sequence[_Request]) -> Sequence[Outputs]:
         if len(batch) == 1:
             return [self._infer_alone(batch[0])]
-        if not self._checked:
+        with self._changed:
+            checked = self._checked
+        if not checked:
             return self._check(batch)
         outputs = self._infer_batch(batch)
         if outputs is None:
@@ -169,7 +171,8 @@ class Scheduler:
         else:
             if together is None or not all(map(_agree, alone, together)):
                 self._stop_batches('the outputs of a batch are not those of its images')
-        self._checked = True
+        with self._changed:
+            self._checked = True
         return alone
 
     def _stop_batches(self, reason: str) -> None:
