@@ -18,8 +18,9 @@ import textwrap
 
 from udp_infer_ros.detection.catalog import CATALOG
 from udp_infer_ros.detection.families import FAMILIES
+from udp_infer_ros.parameter import Change, Parameter, Value
 from udp_infer_ros.positions.settings import PositionSettings
-from udp_infer_ros.settings import Change, Parameter, PARAMETERS, Value
+from udp_infer_ros.settings import PARAMETERS
 
 ROOT = Path(__file__).resolve().parent.parent
 YAML_PATH = ROOT / 'config' / 'udp_infer.yaml'

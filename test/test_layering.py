@@ -13,8 +13,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / 'udp_infer_ros'
 ROS = ('rclpy', 'cv_bridge', 'launch', 'rcl_interfaces', 'lifecycle_msgs', 'ament_index_python')
 GROUND = {
-    'boxes', 'environment', 'errors', 'frame', 'health', 'log', 'model_info', 'redact',
-    'settings', 'stats', 'threads', 'wording'}
+    'boxes', 'dataset_settings', 'environment', 'errors', 'frame', 'health', 'log', 'model_info',
+    'parameter', 'redact', 'settings', 'stats', 'threads', 'wording'}
 """What every part may import."""
 MAY_IMPORT = {
     'boxes': set(),
@@ -28,7 +28,9 @@ MAY_IMPORT = {
     'threads': set(),
     'wording': set(),
     'frame': {'boxes', 'errors'},
-    'settings': {'errors'},
+    'parameter': {'errors'},
+    'dataset_settings': {'errors', 'parameter'},
+    'settings': {'dataset_settings', 'errors', 'parameter'},
     'sources': GROUND,
     'detection': GROUND,
     'tracking': GROUND,

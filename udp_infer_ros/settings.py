@@ -5,32 +5,21 @@
 The parameters, each declared once: type, default, range, unit, description, time of change.
 
 The dotted name of a ROS parameter is the path of a field in `Settings`. The declarations in the
-node, `config/udp_infer.yaml` and the table in docs/parameters.md are generated from this file.
+node, `config/udp_infer.yaml` and the table in docs/parameters.md are generated from this file and
+dataset_settings.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
-from functools import cache
-import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 import re
-from typing import Any, cast, get_args, get_origin, get_type_hints, Literal, TypeVar
+from typing import Literal
 
+from udp_infer_ros.dataset_settings import DatasetSettings
 from udp_infer_ros.errors import SettingError
+from udp_infer_ros.parameter import declared_by, param, Parameter, ParameterSet, Value
 
-Scalar = bool | int | float | str
-Value = Scalar | tuple[str, ...] | tuple[float, ...]
-T = TypeVar('T')
-
-Change = Literal['live', 'configure', 'start']
-"""
-When a change of a parameter takes effect.
-
-live: before the next frame. configure: at the next configure, so it is accepted only while the
-node is unconfigured. start: at the start of the process.
-"""
 Transport = Literal['auto', 'raw', 'compressed']
 Policy = Literal['auto', 'latest', 'every']
 FamilyName = Literal[
@@ -46,156 +35,6 @@ CameraMotionMode = Literal['auto', 'none']
 ClassIdFormat = Literal['name', 'index']
 Payload = Literal['full', 'roboflow']
 Overflow = Literal['split', 'truncate']
-Annotations = Literal['coco', 'yolo']
-ImageFormat = Literal['jpeg', 'png']
-WhenFull = Literal['stop', 'drop_oldest']
-
-BLUR_SCORE = 0.1
-"""Boxes with a lower score are not blurred."""
-LOWEST_SCORE = 0.01
-"""Lower scores are noise, and would only take time."""
-
-
-FAMILY_OF_YOLO = {
-    '7': 'yolov5', '8': 'yolo', '9': 'yolo', '10': 'end2end', '11': 'yolo', '12': 'yolo',
-    '26': 'end2end'}
-"""The family of the usual exports of a version of YOLO; only suggested, because exports differ."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """The declaration of one parameter."""
-
-    name: str
-    """Dotted, e.g. `detect.confidence`."""
-    kind: type
-    """bool, int, float, str, or tuple for a list."""
-    items: type = str
-    """Element type of a list: str or float."""
-    default: Value
-    meaning: str
-    unit: str = ''
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    change: Change = 'configure'
-
-    @property
-    def rule(self) -> str:
-        """Return the rule for valid values, as in errors: `must be …`."""
-        if self.choices:
-            return 'must be one of ' + ', '.join(self.choices)
-        noun = {
-            bool: 'true or false', int: 'a whole number', float: 'a number',
-            str: 'text', tuple: 'a list of ' + ('text' if self.items is str else 'numbers'),
-        }[self.kind]
-        if self.low is not None and self.high is not None:
-            return f'must be {noun} from {self.low:g} to {self.high:g}'
-        if self.low is not None:
-            return f'must be {noun}, {self.low:g} or more'
-        return f'must be {noun}'
-
-    def check(self, value: object) -> Value:
-        """
-        Convert a value from YAML or the command line to the type of this parameter.
-
-        An integer is also accepted for a float and for text (a device index, a class index),
-        because YAML infers the type from the spelling.
-
-        :raises SettingError: if the value has another type or is out of range.
-        """
-        converted = self._convert(value)
-        if converted is None:
-            a_list = self.kind is tuple and isinstance(value, str)
-            raise self._refusal(value, _as_list(self.name, str(value)) if a_list else '')
-        if self.choices and converted not in self.choices:
-            near = _nearest(str(converted), self.choices)
-            raise self._refusal(value, f'did you mean {near}?' if near else '')
-        if isinstance(converted, (int, float)) and not self._in_range(converted):
-            raise self._refusal(value)
-        return converted
-
-    def _in_range(self, value: float) -> bool:
-        finite = isinstance(value, int) or math.isfinite(value)
-        return isinstance(value, bool) or finite and (
-            (self.low is None or value >= self.low)
-            and (self.high is None or value <= self.high))
-
-    def _convert(self, value: object) -> Value | None:
-        if self.kind is tuple:
-            if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
-                return None
-            items = list(value)
-            return _texts(items) if self.items is str else _numbers(items)
-        if self.kind is str:
-            return _text(value)
-        if isinstance(value, bool) or self.kind is bool:
-            return value if isinstance(value, bool) and self.kind is bool else None
-        if self.kind is float and isinstance(value, (int, float)):
-            return _float(value)
-        return value if isinstance(value, int) else None
-
-    def _refusal(self, value: object, remedy: str = '') -> SettingError:
-        default = list(self.default) if isinstance(self.default, tuple) else self.default
-        return SettingError(
-            self.name, value, self.rule, remedy or f'the default is {default!r}')
-
-
-def _nearest(text: str, choices: Sequence[str]) -> str:
-    """Return the choice that another text probably means; empty if there is none."""
-    version = re.fullmatch(r'yolo[-_]?v?([0-9]+)[-_]?[a-z]?', text.lower())
-    if version and (family := FAMILY_OF_YOLO.get(version[1])) in choices:
-        return str(family)
-    near = get_close_matches(text, choices, n=1)
-    return near[0] if near else ''
-
-
-def _as_list(name: str, text: str) -> str:
-    items = [item.strip(' "\'') for item in text.strip('[] ').split(',')]
-    return f'write {items}, in a shell -p "{name}:={items}"'
-
-
-def _texts(values: list[object]) -> tuple[str, ...] | None:
-    items = [_text(value) for value in values]
-    # Launch files cannot contain an empty list, so a list of one empty text is read as one.
-    return None if None in items else tuple(item for item in items if item)
-
-
-def _numbers(values: list[object]) -> tuple[float, ...] | None:
-    numbers = [
-        _float(value) for value in values
-        if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    items = tuple(number for number in numbers if number is not None and math.isfinite(number))
-    return items if len(items) == len(values) else None
-
-
-def _float(value: float) -> float | None:
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return str(value)
-
-
-def param(
-    default: T, meaning: str, *, unit: str = '', low: float | None = None,
-    high: float | None = None, change: Change = 'configure',
-) -> T:
-    """Declare a parameter as a dataclass field; the annotation has its type and choices."""
-    declared: T = field(default=default, metadata={'declared': {
-        'meaning': meaning, 'unit': unit, 'low': low, 'high': high, 'change': change}})
-    return declared
-
-
-def replace_default(cls: type, name: str, default: T) -> T:
-    """Declare a parameter as in a base class, with another default."""
-    [declared] = [item.metadata['declared'] for item in fields(cls) if item.name == name]
-    return field(default=default, metadata={'declared': declared})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -457,277 +296,6 @@ class UdpSettings:
         change='live')
 
 
-RuleType = Literal[
-    'random', 'interval', 'close_to_threshold', 'count', 'class_seen', 'new_track', 'empty']
-CLASSES = "Class names, e.g. ['bicycle']."
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuleSettings:
-    """A rule that selects frames for the dataset. Its parameters are `dataset.<name>.*`."""
-
-    name: str
-    """In `dataset.rules`."""
-    type: RuleType = param('random', (  # noqa: A003
-        'Which frames match. random: any. interval: one per interval_s. close_to_threshold: '
-        'those with uncertain boxes. count: those with more or fewer detections. class_seen: '
-        'those with a detection of a class. new_track: those in which a track has its first '
-        'detection. empty: those without a detection.'), change='live')
-    probability: float = param(
-        1.0, 'Share of the matching frames that is collected.', low=0.0, high=1.0, change='live')
-    per_minute: int = param(
-        0, 'Most images in any minute; 0: no limit.', low=0, high=100000, change='live')
-    per_hour: int = param(
-        0, 'Most images in any hour; 0: no limit.', low=0, high=100000, change='live')
-    per_day: int = param(
-        0, 'Most images in any 24 hours; 0: no limit.', low=0, high=1000000, change='live')
-    tags: tuple[str, ...] = param(
-        (), 'Texts that are stored with each image of this rule.', change='live')
-    snapshot: bool = param(
-        False, 'Also call dataset.snapshot_service.', change='live')
-
-    @classmethod
-    def parameters(cls) -> Mapping[str, Parameter]:
-        """Return the parameters of this type of rule, by the last part of their names."""
-        return _declared(cls)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomRule(RuleSettings):
-    """Collects a random share of all frames."""
-
-    type: RuleType = replace_default(RuleSettings, 'type', 'random')  # noqa: A003
-    fraction: float = param(
-        0.01, 'Share of the frames that matches.', low=0.0, high=1.0, change='live')
-
-
-@dataclass(frozen=True, kw_only=True)
-class IntervalRule(RuleSettings):
-    """Collects frames at intervals."""
-
-    type: RuleType = replace_default(RuleSettings, 'type', 'interval')  # noqa: A003
-    interval_s: float = param(
-        60.0, 'Least time between two images of this rule, by their stamps.', unit='s', low=0.0,
-        high=86400.0, change='live')
-
-
-@dataclass(frozen=True, kw_only=True)
-class CloseToThresholdRule(RuleSettings):
-    """Collects frames with uncertain boxes, also those below `detect.confidence`."""
-
-    type: RuleType = replace_default(  # noqa: A003
-        RuleSettings, 'type', 'close_to_threshold')
-    threshold: float = param(
-        0.4, 'Score of the most uncertain boxes.', low=0.0, high=1.0, change='live')
-    epsilon: float = param(
-        0.1, 'Boxes match if their scores differ from the threshold by less than this.', low=0.0,
-        high=1.0, change='live')
-    minimum_objects: int = param(
-        1, 'Least number of such boxes.', low=1, high=10000, change='live')
-    classes: tuple[str, ...] = param((), f'{CLASSES} Empty: all.', change='live')
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountRule(RuleSettings):
-    """Collects frames with more, or fewer, detections than a number."""
-
-    type: RuleType = replace_default(RuleSettings, 'type', 'count')  # noqa: A003
-    more_than: int = param(
-        -1, 'Collect frames with more detections than this; -1: no limit.', low=-1, high=10000,
-        change='live')
-    less_than: int = param(
-        -1, 'Collect frames with fewer detections than this; -1: no limit.', low=-1, high=10000,
-        change='live')
-    classes: tuple[str, ...] = param(
-        (), f'Classes to count. {CLASSES} Empty: all.', change='live')
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassSeenRule(RuleSettings):
-    """Collects frames with a detection of a class, e.g. a rare one."""
-
-    type: RuleType = replace_default(RuleSettings, 'type', 'class_seen')  # noqa: A003
-    classes: tuple[str, ...] = param((), f'{CLASSES} Empty: any.', change='live')
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewTrackRule(RuleSettings):
-    """Collects the first frame of each track."""
-
-    type: RuleType = replace_default(RuleSettings, 'type', 'new_track')  # noqa: A003
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmptyRule(RuleSettings):
-    """Collects frames without detections."""
-
-    type: RuleType = replace_default(RuleSettings, 'type', 'empty')  # noqa: A003
-
-
-RULES: Mapping[str, type[RuleSettings]] = {
-    'random': RandomRule, 'interval': IntervalRule, 'close_to_threshold': CloseToThresholdRule,
-    'count': CountRule, 'class_seen': ClassSeenRule, 'new_track': NewTrackRule,
-    'empty': EmptyRule}
-"""The settings of a rule, by its type."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetSettings:
-    """Collection of images with their detections, as a dataset."""
-
-    directory: str = param('', (
-        'Folder of the dataset, with one folder per day. Empty: nothing is collected.'),
-        change='live')
-    rules: tuple[str, ...] = param((), (
-        'Names of the rules that select frames. They are applied in this order; the first that '
-        'matches, and whose limits allow it, collects the frame. The parameters of a rule are '
-        'dataset.<name>.type and those of its type.'), change='live')
-    definitions: tuple[RuleSettings, ...] = ()
-    """The rules that have parameters, by name; only those in `rules` are applied."""
-    annotations: Annotations = param('coco', (
-        'coco: annotations.json. yolo: also a text file per image, and data.yaml.'),
-        change='live')
-    image_format: ImageFormat = param('jpeg', (
-        'Format of images that do not arrive as JPEG, or are changed; a JPEG that arrives is '
-        'stored byte for byte.'), change='live')
-    jpeg_quality: int = param(95, 'Quality of JPEG files.', low=1, high=100, change='live')
-    max_image_px: int = param(0, (
-        'Larger images are reduced so that their longer side has this size, and their boxes with '
-        'them; 0: never.'), unit='px', low=0, high=65535, change='live')
-    blur_classes: tuple[str, ...] = param((), (
-        "Classes whose boxes are made unrecognizable in the stored images, e.g. ['person'], down "
-        'to a score of 0.1.'), change='live')
-    max_bytes: int = param(10_000_000_000, (
-        'Largest size of the dataset; 0: no limit.'), unit='bytes', low=0, high=10**15,
-        change='live')
-    min_free_bytes: int = param(1_000_000_000, (
-        'Space that stays free on the disk.'), unit='bytes', low=0, high=10**15, change='live')
-    when_full: WhenFull = param('stop', (
-        'When a limit is reached. stop: collect nothing more. drop_oldest: remove the oldest '
-        'day, but not the current one.'), change='live')
-    snapshot_service: str = param('', (
-        'Service of a recorder of rosbag2 in snapshot mode, e.g. /rosbag2_recorder/snapshot, '
-        'called when a rule with snapshot collects a frame. Empty: none.'), change='live')
-    snapshot_delay_s: float = param(0.0, (
-        'Delay of the call, so that the bag also holds what follows.'), unit='s', low=0.0,
-        high=3600.0, change='live')
-    snapshot_period_s: float = param(60.0, (
-        'Least time between two calls.'), unit='s', low=0.0, high=86400.0, change='live')
-
-    @property
-    def active(self) -> tuple[RuleSettings, ...]:
-        """Return the rules that are applied, in their order; none without a directory."""
-        by_name = {rule.name: rule for rule in self.definitions}
-        return tuple(by_name[name] for name in self.rules) if self.directory else ()
-
-    @property
-    def lowest_score(self) -> float | None:
-        """Return the score down to which boxes are needed; None: no more than the detections."""
-        scores = [
-            rule.threshold - rule.epsilon for rule in self.active
-            if isinstance(rule, CloseToThresholdRule)]
-        if self.blur_classes and self.directory:
-            scores.append(BLUR_SCORE)
-        return max(min(scores), LOWEST_SCORE) if scores else None
-
-    def with_rules(self, groups: Mapping[str, Mapping[str, object]]) -> DatasetSettings:
-        """
-        Return a copy with other values of rules.
-
-        :param groups: values by the name of the rule and the last part of the parameter.
-        :raises SettingError: if one is unknown or invalid, or a rule in `rules` has no type.
-        """
-        by_name = {rule.name: rule for rule in self.definitions}
-        for name, leaves in groups.items():
-            by_name[name] = _rule_with(name, by_name.get(name), leaves)
-        for name in self.rules:
-            if name not in by_name:
-                near = get_close_matches(name, by_name, n=1)
-                raise SettingError(
-                    'dataset.rules', list(self.rules), f'dataset.{name}.type is not set',
-                    f'did you mean {near[0]}?' if near else
-                    f'set it to one of {", ".join(RULES)}')
-        return replace(self, definitions=tuple(by_name.values()))
-
-
-def _rule_with(
-    name: str, before: RuleSettings | None, leaves: Mapping[str, object],
-) -> RuleSettings:
-    """Return a rule with other values; if its type changes, with those that both types have."""
-    prefix = f'dataset.{name}.'
-    if not re.fullmatch(r'[a-z][a-z0-9_]*', name):
-        raise SettingError(
-            'dataset.rules', name, 'must have lower-case letters, digits and _ only')
-    if 'type' not in leaves and before is None:
-        raise SettingError(f'{prefix}type', '', f'must be one of {", ".join(RULES)}')
-    declared = replace(RuleSettings.parameters()['type'], name=f'{prefix}type')
-    kind = RULES[str(declared.check(leaves.get('type', before.type if before else '')))]
-    values: dict[str, Any] = {
-        item.name: getattr(before, item.name) for item in fields(kind)
-        if item.name not in ('name', 'type') and hasattr(before, item.name)}
-    for leaf, value in leaves.items():
-        parameter = kind.parameters().get(leaf)
-        if parameter is None:
-            near = get_close_matches(leaf, kind.parameters(), n=1, cutoff=0.0)
-            raise SettingError(
-                f'{prefix}{leaf}', value,
-                f'is not a parameter of a rule of type {kind.parameters()["type"].default}',
-                f'did you mean {prefix}{near[0]}?')
-        # ROS parses `[]` in YAML as a parameter without a value.
-        empty = value is None and parameter.kind is tuple
-        values[leaf] = replace(parameter, name=f'{prefix}{leaf}').check(() if empty else value)
-    return kind(name=name, **values)
-
-
-P = TypeVar('P', bound='ParameterSet')
-
-
-@dataclass(frozen=True, kw_only=True)
-class ParameterSet:
-    """
-    Base class of the parameters of a node: its fields are parameters, or groups of them.
-
-    Only `with_values` checks values.
-    """
-
-    def parameters(self) -> Mapping[str, Parameter]:
-        """Return every parameter by its dotted name."""
-        return _declared(type(self))
-
-    def accepts(self, name: str) -> bool:
-        """Return whether `with_values` accepts a name, or refuses it with a better reason."""
-        return name in self.parameters()
-
-    def with_values(self: P, values: Mapping[str, object]) -> P:
-        """
-        Return a copy in which some parameters have other values.
-
-        :param values: values from ROS or YAML, by dotted name.
-        :raises SettingError: if a name is unknown, or a value or a combination is invalid.
-        """
-        parameters = _declared(type(self))
-        changes: dict[str, dict[str, Any]] = {}
-        for name, value in values.items():
-            if name not in parameters:
-                raise SettingError(
-                    name, value, 'is not a parameter', suggestion(name, parameters))
-            group, _, leaf = name.rpartition('.')
-            changes.setdefault(group, {})[leaf] = parameters[name].check(value)
-        changed = _replaced(self, changes.pop('', {}))
-        for group, leaves in changes.items():
-            changed = replace(
-                changed, **{group: _replaced(getattr(changed, group), leaves)})
-        return changed
-
-    def flat(self) -> dict[str, Value]:
-        """Return the value of every parameter by its dotted name."""
-        values: dict[str, Value] = {}
-        for name in _declared(type(self)):
-            group, _, leaf = name.rpartition('.')
-            values[name] = getattr(getattr(self, group) if group else self, leaf)
-        return values
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings(ParameterSet):
     """All parameters of udp_infer, by group."""
@@ -746,13 +314,13 @@ class Settings(ParameterSet):
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Return every parameter by its dotted name, also those of the rules of the dataset."""
-        return {**_declared(type(self)), **{
+        return {**declared_by(type(self)), **{
             f'{_prefix(rule.name)}{name}': replace(item, name=f'{_prefix(rule.name)}{name}')
             for rule in self.dataset.definitions for name, item in rule.parameters().items()}}
 
     def accepts(self, name: str) -> bool:
         """Return whether a name is a parameter, or that of a rule of the dataset."""
-        return name in _declared(type(self)) or _is_of_rule(name)
+        return name in declared_by(type(self)) or _is_of_rule(name)
 
     def with_values(self, values: Mapping[str, object]) -> Settings:
         """
@@ -786,62 +354,5 @@ def _is_of_rule(name: str) -> bool:
     return name.startswith('dataset.') and name.count('.') == 2
 
 
-def _replaced(part: T, leaves: Mapping[str, object]) -> T:
-    """Return a copy of a set or group with other values, after its own check of them."""
-    changed: T = replace(part, **leaves)  # type: ignore[type-var]
-    if hasattr(changed, 'validate'):
-        changed.validate()
-    return changed
-
-
-def _declared(cls: type) -> Mapping[str, Parameter]:
-    # mypy takes the __hash__ of instances for that of the class.
-    key: Any = cls
-    return _declared_once(key)
-
-
-@cache
-def _declared_once(cls: type) -> Mapping[str, Parameter]:
-    return {item.name: item for item in _walk(cls)}
-
-
-def _walk(cls: type, prefix: str = '') -> Iterator[Parameter]:
-    hints = get_type_hints(cls)
-    for item in fields(cls):
-        hint = hints[item.name]
-        if not is_dataclass(hint) and 'declared' not in item.metadata:
-            continue
-        if is_dataclass(hint):
-            assert isinstance(hint, type)
-            yield from _walk(hint, f'{prefix}{item.name}.')
-            continue
-        kind, items, choices = _type_of(hint)
-        yield Parameter(
-            name=prefix + item.name, kind=kind, items=items, choices=choices,
-            default=cast(Value, item.default), **item.metadata['declared'])
-
-
-def _type_of(hint: Any) -> tuple[type, type, tuple[str, ...]]:
-    """Return the type, the element type and the choices of an annotation."""
-    if get_origin(hint) is tuple:
-        return tuple, get_args(hint)[0], ()
-    choices = tuple(_literals(hint))
-    return (str if choices else hint), str, choices
-
-
-def _literals(hint: Any) -> Iterator[str]:
-    for argument in get_args(hint):
-        if isinstance(argument, str):
-            yield argument
-        else:
-            yield from _literals(argument)
-
-
 PARAMETERS = Settings().parameters()
 """Every parameter of udp_infer by its dotted name."""
-
-
-def suggestion(name: str, parameters: Iterable[str]) -> str:
-    """Return `did you mean …?` with the valid name that is closest to an unknown one."""
-    near = get_close_matches(name, parameters, n=1, cutoff=0.0)
-    return f'did you mean {near[0]}?'

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from udp_infer_ros.errors import SettingError
-from udp_infer_ros.settings import param, ParameterSet, Transport
+from udp_infer_ros.parameter import param, ParameterSet
+from udp_infer_ros.settings import Transport
 
 
 @dataclass(frozen=True, kw_only=True)

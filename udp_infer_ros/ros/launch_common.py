@@ -10,7 +10,7 @@ import os.path
 from typing import Any
 
 from udp_infer_ros.errors import SettingError
-from udp_infer_ros.settings import Value
+from udp_infer_ros.parameter import Value
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 RESPAWN_DELAY_S = 2.0
@@ -97,7 +97,7 @@ def _process_keywords(
         parameters.append(checked_file('params_file', params_file))
     if overrides:
         parameters.append({
-            # launch_ros rejects an empty list; settings.py reads [''] as one.
+            # launch_ros rejects an empty list; parameter.py reads [''] as one.
             key: (list(value) or ['']) if isinstance(value, tuple) else value
             for key, value in overrides.items()})
     keywords: dict[str, Any] = {

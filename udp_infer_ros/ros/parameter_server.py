@@ -15,10 +15,10 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.errors import UdpInferError
+from udp_infer_ros.parameter import ParameterSet
 from udp_infer_ros.redact import redacted
 from udp_infer_ros.ros import params
 from udp_infer_ros.ros.tasks import in_background, outcome_of, replace_callback, Turn
-from udp_infer_ros.settings import ParameterSet
 
 
 P = TypeVar('P', bound=ParameterSet)

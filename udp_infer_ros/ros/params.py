@@ -14,8 +14,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from udp_infer_ros.errors import SettingError
+from udp_infer_ros.parameter import Change, Parameter, ParameterSet, suggestion, Value
 from udp_infer_ros.redact import redacted
-from udp_infer_ros.settings import Change, Parameter, ParameterSet, suggestion, Value
 import yaml
 
 P = TypeVar('P', bound=ParameterSet)
@@ -208,7 +208,7 @@ def _descriptor(parameter: Parameter) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=parameter.meaning + unit + CHANGES[parameter.change],
         additional_constraints=parameter.rule, read_only=parameter.change == 'start',
-        # settings.py checks the types; its messages are better, and it accepts 1 for 1.0 and [].
+        # parameter.py checks the types; its messages are better, and it accepts 1 for 1.0 and [].
         dynamic_typing=True)
     if parameter.low is not None:
         high = parameter.high

@@ -11,8 +11,8 @@ import time
 from typing import Any
 
 from rclpy.node import Node
+from udp_infer_ros.dataset_settings import DatasetSettings
 from udp_infer_ros.errors import SettingError
-from udp_infer_ros.settings import DatasetSettings
 
 DISCOVERY_S = 1.0
 """A service that is not available for so long after a call is due is absent."""

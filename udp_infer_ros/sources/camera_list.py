@@ -11,7 +11,8 @@ from pathlib import Path
 import re
 
 from udp_infer_ros.errors import SettingError
-from udp_infer_ros.settings import Settings, Value
+from udp_infer_ros.parameter import Value
+from udp_infer_ros.settings import Settings
 import yaml
 
 KEYS = ('name', 'topic', 'uri', 'parameters')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from udp_infer_ros.settings import RuleSettings
+from udp_infer_ros.dataset_settings import RuleSettings
 
 
 class Limits:

@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Protocol
 
+from udp_infer_ros.dataset_settings import DatasetSettings
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.frame import BgrImage, Result
 from udp_infer_ros.health import Level, PartHealth
@@ -23,7 +24,7 @@ from udp_infer_ros.outputs.dataset.rules import Rules
 from udp_infer_ros.outputs.dataset.sample import Sample
 from udp_infer_ros.outputs.dataset.store import InUseError, LOCK, lock
 from udp_infer_ros.outputs.dataset.writer import Writer, WriterState
-from udp_infer_ros.settings import DatasetSettings, Settings
+from udp_infer_ros.settings import Settings
 from udp_infer_ros.wording import counted
 
 REQUESTED = 'collect'

@@ -16,11 +16,11 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from udp_infer_ros.frame import Detections, Result
-from udp_infer_ros.outputs.dataset.limits import Limits
-from udp_infer_ros.settings import (
+from udp_infer_ros.dataset_settings import (
     ClassSeenRule, CloseToThresholdRule, CountRule, EmptyRule, IntervalRule, NewTrackRule,
     RandomRule, RuleSettings)
+from udp_infer_ros.frame import Detections, Result
+from udp_infer_ros.outputs.dataset.limits import Limits
 
 S = TypeVar('S', bound=RuleSettings)
 KEPT_TRACKS = 10_000

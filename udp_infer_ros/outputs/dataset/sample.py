@@ -13,8 +13,8 @@ import math
 import cv2
 import numpy as np
 from PIL import Image
+from udp_infer_ros.dataset_settings import BLUR_SCORE, DatasetSettings
 from udp_infer_ros.frame import BgrImage, Buffer, Detections, Result
-from udp_infer_ros.settings import BLUR_SCORE, DatasetSettings
 
 _JPEG = b'\xff\xd8\xff'
 _ORIENTATION = 0x0112

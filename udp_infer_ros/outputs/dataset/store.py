@@ -24,11 +24,11 @@ import re
 import shutil
 from typing import BinaryIO
 
+from udp_infer_ros.dataset_settings import DatasetSettings
 from udp_infer_ros.outputs.dataset.coco import (
     ANNOTATIONS, Annotations, file_name, IMAGES, LABELS, STEM, yolo_text)
 from udp_infer_ros.outputs.dataset.files import size_of, sync_folder, TEMPORARY, write_file
 from udp_infer_ros.outputs.dataset.sample import picture_of, Sample
-from udp_infer_ros.settings import DatasetSettings
 
 MAX_ANNOTATIONS_BYTES = 4 << 20
 DAY = re.compile(r'\d{4}-\d\d-\d\d(-\d+)?')

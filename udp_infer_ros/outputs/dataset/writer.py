@@ -15,10 +15,10 @@ import queue
 import threading
 import time
 
+from udp_infer_ros.dataset_settings import DatasetSettings
 from udp_infer_ros.log import Throttle
 from udp_infer_ros.outputs.dataset.sample import Sample
 from udp_infer_ros.outputs.dataset.store import FullError, Store
-from udp_infer_ros.settings import DatasetSettings
 from udp_infer_ros.threads import BackgroundThread
 
 QUEUE_SIZE = 8
