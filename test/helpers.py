@@ -6,10 +6,12 @@
 import os
 from pathlib import Path
 import time
+import weakref
 
 import cv2
 import numpy as np
 import pytest
+from udp_infer_ros.detection import local
 from udp_infer_ros.errors import Drop
 from udp_infer_ros.frame import Detections, Frame, FrameInfo, NO_TRACK, Result
 
@@ -114,6 +116,19 @@ def write_model(
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, str(path))
     return path
+
+
+def record_sessions(monkeypatch):
+    """Return a list that receives a weak reference to each session of ONNX Runtime from now on."""
+    created = []
+    original = local.ort.InferenceSession
+
+    def create(*arguments, **keywords):
+        session = original(*arguments, **keywords)
+        created.append(weakref.ref(session))
+        return session
+    monkeypatch.setattr(local.ort, 'InferenceSession', create)
+    return created
 
 
 def write_clip(path: Path, *, frames, fps, step):

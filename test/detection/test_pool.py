@@ -7,13 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import gc
 import os
 import shutil
-import weakref
 
-from helpers import write_model, yolo_table
+from helpers import record_sessions, write_model, yolo_table
 import numpy as np
-import onnxruntime as ort
 import pytest
-from udp_infer_ros.detection import local
 from udp_infer_ros.detection.local import usable_cores
 from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.errors import ModelError
@@ -30,15 +27,7 @@ def model(tmp_path):
 @pytest.fixture
 def sessions(monkeypatch):
     """Return weak references to all sessions that are created."""
-    created = []
-    original = ort.InferenceSession
-
-    def create(*arguments, **keywords):
-        session = original(*arguments, **keywords)
-        created.append(weakref.ref(session))
-        return session
-    monkeypatch.setattr(local.ort, 'InferenceSession', create)
-    return created
+    return record_sessions(monkeypatch)
 
 
 def settings_of(path, **changes):

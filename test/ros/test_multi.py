@@ -12,14 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 
 from diagnostic_msgs.msg import DiagnosticArray
-from helpers import target_of, write_clip, write_model, yolo_table
+from helpers import record_sessions, target_of, write_clip, write_model, yolo_table
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import numpy as np
-import onnxruntime as ort
 import pytest
 from rcl_interfaces.srv import GetParameters, SetParameters
 import rclpy
@@ -27,7 +25,6 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter, parameter_value_to_python
 from std_srvs.srv import SetBool
-from udp_infer_ros.detection import local
 from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.ros.core_log import log_as, ros_log_handler
 from udp_infer_ros.ros.node import UdpInferNode
@@ -426,14 +423,7 @@ def test_a_record_has_the_name_of_the_node_of_its_thread_also_after_that_node_ha
 
 
 def test_the_last_node_that_cleans_up_releases_the_model(model, monkeypatch):
-    sessions = []
-    original = ort.InferenceSession
-
-    def create(*arguments, **keywords):
-        session = original(*arguments, **keywords)
-        sessions.append(weakref.ref(session))
-        return session
-    monkeypatch.setattr(local.ort, 'InferenceSession', create)
+    sessions = record_sessions(monkeypatch)
     models = ModelPool(2)
     context = Context()
     rclpy.init(context=context)
