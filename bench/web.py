@@ -16,20 +16,18 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-import re
-import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / 'test')]
+sys.path[:0] = [str(ROOT / 'test'), str(ROOT / 'dev')]
 
 from helpers import make_result  # noqa: E402, I100
 from playwright.sync_api import sync_playwright  # noqa: E402
 from udp_infer_ros.outputs.payload import encode  # noqa: E402
+from web_pictures import find_chromium, open_page, start_chromium  # noqa: E402
 
 RATE_HZ = 30.0
 COUNT_DRAWN = """(seconds) => new Promise((resolve) => {
@@ -67,39 +65,26 @@ def cpu_s(pid: int) -> float:
 
 def measure(objects: int, seconds: float) -> tuple[float, float, float]:
     """Return the frames drawn per second, the animation frames, and the listener's cores."""
-    chromium = shutil.which('chromium') or shutil.which('chromium-browser')
-    if chromium is None:
+    if find_chromium() is None:
         sys.exit('chromium is not installed (apt install chromium)')
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    listener = subprocess.Popen(
-        ['udp_infer_listen', '--host', '127.0.0.1', '--port', str(port), '--web', '0'],
-        stderr=subprocess.PIPE, text=True)
     ended = threading.Event()
-    sending = threading.Thread(target=send, args=(port, objects, ended))
-    try:
-        assert listener.stderr is not None
-        url = re.match(r'page: (\S+)', listener.stderr.readline())
-        assert url is not None
+    with open_page() as (listener, port, url):
+        sending = threading.Thread(target=send, args=(port, objects, ended))
         sending.start()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=['--no-sandbox'] if os.geteuid() == 0 else [])
-            page = browser.new_page(viewport={'width': 1120, 'height': 860})
-            page.goto(url[1])
-            page.wait_for_selector('canvas.picture[data-frame]')
-            page.wait_for_timeout(2000)
-            begin_s, begin_cpu_s = time.monotonic(), cpu_s(listener.pid)
-            drawn, animated = page.evaluate(COUNT_DRAWN, seconds)
-            cores = (cpu_s(listener.pid) - begin_cpu_s) / (time.monotonic() - begin_s)
-            browser.close()
-    finally:
-        ended.set()
-        if sending.is_alive():
+        try:
+            with sync_playwright() as playwright:
+                browser = start_chromium(playwright)
+                page = browser.new_page(viewport={'width': 1120, 'height': 860})
+                page.goto(url)
+                page.wait_for_selector('canvas.picture[data-frame]')
+                page.wait_for_timeout(2000)
+                begin_s, begin_cpu_s = time.monotonic(), cpu_s(listener.pid)
+                drawn, animated = page.evaluate(COUNT_DRAWN, seconds)
+                cores = (cpu_s(listener.pid) - begin_cpu_s) / (time.monotonic() - begin_s)
+                browser.close()
+        finally:
+            ended.set()
             sending.join()
-        listener.terminate()
-        listener.communicate()
     return drawn, animated, cores
 
 

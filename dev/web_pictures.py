@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 import json
 import os
@@ -36,12 +37,26 @@ def take_pictures(datagrams: Sequence[dict[str, Any]], out: Path) -> tuple[list[
     :param out: folder of the pictures.
     :return: their names, and otherwise why there are none.
     """
-    chromium = shutil.which('chromium') or shutil.which('chromium-browser')
-    if chromium is None:
+    if find_chromium() is None:
         return [], 'chromium is not installed (apt install chromium)'
     for package in ('aiohttp', 'playwright'):
         if find_spec(package) is None:
             return [], f'{package} is not installed (pip install {package})'
+    with open_page() as (_, port, url):
+        if not url:
+            return [], 'the page did not start'
+        _shoot(url, datagrams, port, out)
+    return list(SHOTS), ''
+
+
+def find_chromium() -> str | None:
+    """Return the path of chromium, which Debian and Ubuntu name differently; None without it."""
+    return shutil.which('chromium') or shutil.which('chromium-browser')
+
+
+@contextmanager
+def open_page() -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """Run a listener with its page; yield it, its UDP port and the URL, empty if it failed."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -51,24 +66,23 @@ def take_pictures(datagrams: Sequence[dict[str, Any]], out: Path) -> tuple[list[
     try:
         assert listener.stderr is not None
         found = re.match(r'page: (\S+)', listener.stderr.readline())
-        if found is None:
-            return [], 'the page did not start'
-        _shoot(chromium, found[1], datagrams, port, out)
+        yield listener, port, found[1] if found else ''
     finally:
         listener.terminate()
         listener.communicate()
-    return list(SHOTS), ''
 
 
-def _shoot(
-    chromium: str, url: str, datagrams: Sequence[dict[str, Any]], port: int, out: Path,
-) -> None:
+def start_chromium(playwright: Any) -> Any:
+    """Start chromium, which has no sandbox for root; return the browser."""
+    return playwright.chromium.launch(
+        executable_path=find_chromium(), args=['--no-sandbox'] if os.geteuid() == 0 else [])
+
+
+def _shoot(url: str, datagrams: Sequence[dict[str, Any]], port: int, out: Path) -> None:
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
-        # Chromium has no sandbox for root.
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=['--no-sandbox'] if os.geteuid() == 0 else [])
-        pages = {name: browser.new_page(**options)  # type: ignore[arg-type]
+        browser = start_chromium(playwright)
+        pages = {name: browser.new_page(**options)
                  for name, options in SHOTS.items()}
         for page in pages.values():
             page.goto(url)
