@@ -4,6 +4,7 @@
 // The picture of a source: boxes, names, scores, ids and trails.
 
 import {colorOf} from './filter.js';
+import {TRAIL_MS} from './source.js';
 import {printable} from './text.js';
 
 const FONT_PX = 12;
@@ -84,7 +85,7 @@ function drawTrails(context, source, filter, scale, ratio, shown) {
   for (const [id, {label, points}] of source.trails) {
     if (filter.hidden.has(label) || filter.score > 0 && !visible.has(id)) continue;
     for (let i = 1; i < points.length; i++) {
-      const age = (nowMs - points[i].ms) / 2500;
+      const age = (nowMs - points[i].ms) / TRAIL_MS;
       if (age > 1) continue;
       const level = Math.max(0, Math.ceil((1 - age) * TRAIL_ALPHAS.length) - 1);
       const key = `${level} ${colorOf(label)}`;

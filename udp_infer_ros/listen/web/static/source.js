@@ -3,7 +3,7 @@
 
 // The state of one source: its last frame, its trails and its plots.
 
-const TRAIL_MS = 2500;
+export const TRAIL_MS = 2500;
 const MAX_TRAIL_POINTS = 40;
 const MIN_STEP_PX = 1;
 const MAX_TRAILS = 4000;
