@@ -99,7 +99,9 @@ def test_a_port_in_use_and_a_refused_background_are_errors_of_one_line(start_web
     port = urlsplit(url_of(start_web())).port
     for arguments, start in (
             (('--web', port), f'--web = {port}: '),
-            (('--web', '0', '--background', 'ftp://x'), '--background = ftp://x: ')):
+            (('--web', '0', '--background', 'ftp://x'), '--background = ftp://x: '),
+            (('--web', '0', '--background', 'http://me:hidden@x/y'),
+             '--background = http://***@x/y: has a user or password')):
         done = run('--host', '127.0.0.1', '--port', '0', *arguments)
         assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
         assert done.stderr.startswith(start)

@@ -281,7 +281,7 @@ def test_a_directory_that_cannot_be_written_or_is_in_use_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize('values, text', [
-    ({'blur_classes': ['persn']}, "the model has no class 'persn'"),
+    ({'blur_classes': ['persn']}, "the model has no class 'persn'; did you mean 'person'?"),
     ({'other__type': 'class_seen', 'other__classes': ['bike']}, "the model has no class 'bike'")])
 def test_an_unknown_class_is_refused(tmp_path, values, text):
     settings = make_settings(tmp_path, **values)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import re
 import time
 from typing import BinaryIO, TYPE_CHECKING
 
@@ -62,7 +63,8 @@ def open_page(host: str, port: int, background: str | None, recording: BinaryIO 
     try:
         server = Server(board, host, port, background=background, player=player)
     except ValueError as error:
-        raise PageError(f'--background = {background}: {error}') from error
+        shown = re.sub('//.*@', '//***@', background or '')
+        raise PageError(f'--background = {shown}: {error}') from error
     except OSError as error:
         raise PageError(
             f'--web = {port}: {error.strerror or error}; choose another port, and an address of '

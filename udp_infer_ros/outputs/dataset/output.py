@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 import hashlib
 import os
 from pathlib import Path
@@ -194,9 +195,10 @@ def _check_classes(settings: Settings, labels: tuple[str, ...]) -> None:
     for name, classes in lists.items():
         unknown = [item for item in classes if labels and item not in labels]
         if unknown:
+            near = get_close_matches(unknown[0], labels, n=1, cutoff=0.0)
             raise SettingError(
                 name, list(classes), f'the model has no class {unknown[0]!r}',
-                'use names of ~/label_info')
+                f'did you mean {near[0]!r}?')
     selected = settings.detect.classes
     for item in settings.dataset.blur_classes if selected else ():
         if item not in selected and str(labels.index(item)) not in selected:
