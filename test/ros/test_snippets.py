@@ -9,6 +9,7 @@ processes the clip. A network namespace and a /dev/shm of their own separate the
 tests, so that they can use the default port.
 """
 
+from contextlib import contextmanager
 from importlib.util import find_spec
 import os
 from pathlib import Path
@@ -59,9 +60,27 @@ class Program:
             time.sleep(0.01)
         assert text in self.output, self.output
 
+    def wait_for_silence(self):
+        """Wait until nothing was printed for a while; fail if that does not happen."""
+        deadline_s = time.monotonic() + 60.0
+        before = None
+        while before != self.output:
+            assert time.monotonic() < deadline_s, self.output
+            before = self.output
+            time.sleep(0.3)
+
     def interrupt(self):
         """Press Ctrl-C."""
         os.killpg(self._process.pid, signal.SIGINT)
+
+    @contextmanager
+    def paused(self):
+        """Stop the process, and continue it at the end."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
 
     def wait(self):
         """Wait for the end; return the exit code."""
@@ -78,6 +97,7 @@ class Terminal:
 
     def __init__(self, folder, pid):
         self.folder = folder
+        self.node = None
         self.enter = ('nsenter', '--target', str(pid), '--user', '--mount', '--net',
                       '--preserve-credentials', f'--wd={folder}')
 
@@ -120,6 +140,7 @@ def terminal(folder):
         node = Program(terminal, *NODE)
         try:
             node.wait_for('-> /udp_infer/detections')
+            terminal.node = node
             yield terminal
         finally:
             node.interrupt()
@@ -132,9 +153,16 @@ def terminal(folder):
 @pytest.mark.parametrize('snippet', RUN, ids=lambda snippet: snippet.name)
 def test_a_command_or_program_of_a_page_runs(snippet, terminal):
     program = Program(terminal, *COMMANDS[snippet.language], snippet.code)
-    if snippet.stopped_at:
-        try:
-            program.wait_for(snippet.stopped_at)
-        finally:
+    if not snippet.stopped_at:
+        assert program.wait() == 0, program.output
+        return
+    try:
+        program.wait_for(snippet.stopped_at)
+    finally:
+        # rclpy raises RuntimeError, not KeyboardInterrupt, if the signal arrives while it converts
+        # a message. So the signal is sent while no message arrives.
+        with terminal.node.paused():
+            program.wait_for_silence()
             program.interrupt()
-    assert program.wait() == 0, program.output
+            code = program.wait()
+    assert code == 0, program.output
