@@ -10,7 +10,8 @@ from helpers import write_model, yolo_table
 import numpy as np
 import onnxruntime as ort
 import pytest
-from udp_infer_ros.detection.local import CPU, CUDA, LocalBackend, usable_cores
+from udp_infer_ros.detection.local import LocalBackend, usable_cores
+from udp_infer_ros.detection.providers import CPU, CUDA
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import ModelSettings
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from numpy.typing import NDArray
 import onnxruntime as ort
 from udp_infer_ros.detection.backend import BackendInfo
+from udp_infer_ros.detection.providers import AUTO, INSTALL, PROVIDERS
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.detection.types import Outputs, TensorInfo
 from udp_infer_ros.errors import ModelError
@@ -22,24 +23,7 @@ from udp_infer_ros.settings import ModelSettings
 
 log = logging.getLogger(__name__)
 
-CPU = 'CPUExecutionProvider'
-CUDA = 'CUDAExecutionProvider'
 MAX_ERROR_CHARACTERS = 300
-PROVIDERS = {
-    'cpu': (CPU,),
-    'cuda': (CUDA, CPU),
-    'tensorrt': ('TensorrtExecutionProvider', CUDA, CPU),
-    'openvino': ('OpenVINOExecutionProvider', CPU),
-}
-"""`model.device` to providers; the first is the device, the others run what it cannot."""
-INSTALL = {
-    'cpu': 'install onnxruntime again',
-    'cuda': 'install onnxruntime-gpu in place of onnxruntime, with CUDA and cuDNN',
-    'tensorrt': 'install onnxruntime-gpu in place of onnxruntime, and TensorRT',
-    'openvino': 'install onnxruntime-openvino in place of onnxruntime',
-}
-AUTO = ('cuda', 'openvino', 'cpu')
-"""The order in which auto tries. Not tensorrt: it compiles for minutes at the first start."""
 
 
 class LocalBackend:

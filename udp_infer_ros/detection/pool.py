@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from udp_infer_ros.detection.backend import Backend, BackendInfo
 from udp_infer_ros.detection.catalog import CATALOG, Catalog
-from udp_infer_ros.detection.local import CPU, LocalBackend, usable_cores
+from udp_infer_ros.detection.local import LocalBackend, usable_cores
 from udp_infer_ros.detection.model_server import is_server
 from udp_infer_ros.detection.model_store import locate
+from udp_infer_ros.detection.providers import CPU
 from udp_infer_ros.detection.remote import connect, RemoteBackend
 from udp_infer_ros.detection.scheduler import Feeds, Scheduler
 from udp_infer_ros.detection.types import Outputs
