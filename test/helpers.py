@@ -3,6 +3,7 @@
 
 """Frames, results, small ONNX files, and waiting, for tests."""
 
+from collections import deque
 import os
 from pathlib import Path
 import time
@@ -152,3 +153,38 @@ def yolo_table(boxes, class_count, anchors=84):
         table[0, :4, column] = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
         table[0, 4 + label, column] = score
     return table
+
+
+class PipelineStandIn:
+    """A pipeline with the order of the real one; subclasses infer and make results."""
+
+    def __init__(self):
+        self.most_in_flight = 0
+        self._begun = deque()
+
+    @property
+    def in_flight(self):
+        return len(self._begun)
+
+    @property
+    def oldest(self):
+        return self._begun[0][0]
+
+    @property
+    def inferred(self):
+        return bool(self._begun) and self._begun[0][1].done()
+
+    def begin(self, frame, run):
+        self._begun.append((frame, run(lambda: self.infer(frame))))
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def finish(self):
+        frame, inference = self._begun.popleft()
+        inference.result()
+        return self.to_result(frame)
+
+    def infer(self, frame):
+        """Run the network; the default does nothing."""
+
+    def to_result(self, frame):
+        """Make a result; the default makes none."""

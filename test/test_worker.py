@@ -6,7 +6,7 @@
 import threading
 import time
 
-from helpers import make_frame, make_result
+from helpers import make_frame, make_result, PipelineStandIn
 import pytest
 from udp_infer_ros.errors import DecodeError, FrameError
 from udp_infer_ros.settings import SourceSettings
@@ -18,17 +18,20 @@ pytestmark = pytest.mark.timeout(20)
 IMAGE = make_frame().image
 
 
-class FakePipeline:
-    """Returns results; raises on the frames with these numbers."""
+class FakePipeline(PipelineStandIn):
+    """Raises on the frames with these numbers."""
 
     def __init__(self, fails_on=()):
+        super().__init__()
         self.fails_on = fails_on
         self.processed = []
 
-    def process(self, frame):
-        self.processed.append(frame.info.index)
+    def infer(self, frame):
         if frame.info.index in self.fails_on:
             raise RuntimeError('the model failed')
+
+    def to_result(self, frame):
+        self.processed.append(frame.info.index)
         return make_result(seq=frame.info.index + 1)
 
 
@@ -39,10 +42,27 @@ class HangingPipeline(FakePipeline):
         super().__init__()
         self.entered, self.release = threading.Event(), threading.Event()
 
-    def process(self, frame):
+    def infer(self, frame):
         self.entered.set()
         self.release.wait(10)
-        return super().process(frame)
+
+
+class MeetingPipeline(FakePipeline):
+    """Infers when a number of frames are in the network at once; the later ones end first."""
+
+    def __init__(self, count, fails_on=()):
+        super().__init__(fails_on)
+        self._count = count
+        self._barrier = threading.Barrier(count, timeout=10)
+        self._ended = [threading.Event() for _ in range(100)]
+
+    def infer(self, frame):
+        index = frame.info.index
+        self._barrier.wait()
+        if (index + 1) % self._count:
+            self._ended[index + 1].wait(10)
+        self._ended[index].set()
+        super().infer(frame)
 
 
 class FakeOutput:
@@ -59,11 +79,11 @@ class FakeOutput:
             raise OSError('disk full')
 
 
-def make_worker(pipeline, *outputs):
+def make_worker(pipeline, *outputs, **options):
     """Make a worker with an intake that waits for it."""
     stats = Stats()
     intake = Intake(SourceSettings(), stats, now_ns=time.time_ns, wait=True)
-    return Worker(intake, pipeline, outputs, stats), intake, stats
+    return Worker(intake, pipeline, outputs, stats, **options), intake, stats
 
 
 def offer(intake, error=None):
@@ -76,9 +96,9 @@ def offer(intake, error=None):
         decode=decode, stamp_ns=1, frame_id='camera', source='test', arrival_s=time.monotonic()))
 
 
-def process(frames, pipeline, *outputs):
+def process(frames, pipeline, *outputs, **options):
     """Have a worker process frames, each given by its error or None; return the stats."""
-    worker, intake, stats = make_worker(pipeline, *outputs)
+    worker, intake, stats = make_worker(pipeline, *outputs, **options)
     worker.start()
     for error in frames:
         offer(intake, error)
@@ -203,3 +223,59 @@ def test_stop_returns_false_while_the_model_hangs():
     pipeline.release.set()
     assert worker.stop(timeout_s=5.0)
     assert worker.ended
+
+
+def test_frames_in_flight_are_inferred_at_once_and_written_in_order():
+    output = FakeOutput()
+    pipeline = MeetingPipeline(3, fails_on=(4,))
+    stats = process([None] * 9, pipeline, output, in_flight=4, inferences=3)
+    assert [result.seq for result in output.results] == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert pipeline.most_in_flight == 4
+    assert stats.dropped()['inference_error'] == 1
+
+
+def test_a_result_is_written_without_another_frame():
+    output = FakeOutput()
+    worker, intake, _ = make_worker(FakePipeline(), output, in_flight=3, inferences=2)
+    worker.start()
+    offer(intake)
+    deadline_s = time.monotonic() + 10.0
+    while not output.results:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.001)
+    assert worker.stop()
+
+
+def test_an_action_runs_when_no_frame_is_in_flight():
+    pipeline, done = HangingPipeline(), []
+    worker, intake, _ = make_worker(pipeline, in_flight=3, inferences=2)
+    worker.start()
+    offer(intake)
+    offer(intake)
+    assert pipeline.entered.wait(5.0)
+    worker.between_frames(lambda: done.append((pipeline.in_flight, list(pipeline.processed))))
+    pipeline.release.set()
+    assert worker.stop(timeout_s=5.0)
+    assert done and done[0][0] == 0 and done[0][1] in ([0], [0, 1])
+
+
+def test_no_thread_is_left_when_the_worker_has_ended():
+    before = threading.active_count()
+    process([None] * 3, FakePipeline(), in_flight=3, inferences=2)
+    deadline_s = time.monotonic() + 10.0
+    while threading.active_count() > before:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.001)
+
+
+def test_stop_returns_false_while_frames_in_flight_hang():
+    pipeline = HangingPipeline()
+    worker, intake, _ = make_worker(pipeline, FakeOutput(), in_flight=3, inferences=2)
+    worker.start()
+    offer(intake)
+    offer(intake)
+    assert pipeline.entered.wait(5.0)
+    assert not worker.stop(timeout_s=0.1)
+    pipeline.release.set()
+    assert worker.join(5.0)
+    assert pipeline.processed == [0, 1]

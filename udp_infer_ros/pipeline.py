@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 import logging
 import math
 import os
 import time
 
 from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.preprocess import Prepared
+from udp_infer_ros.detection.types import Outputs
 from udp_infer_ros.errors import Drop
 from udp_infer_ros.frame import Detections, Frame, Result
 from udp_infer_ros.health import Level, PartHealth
 from udp_infer_ros.settings import Settings
 from udp_infer_ros.stats import Snapshot, Stats
+from udp_infer_ros.threads import run_now
 from udp_infer_ros.tracking.byte import ByteTracker
 from udp_infer_ros.tracking.camera_motion import Estimate, MotionCounts
 from udp_infer_ros.tracking.motion_thread import MotionThread
@@ -24,11 +31,27 @@ from udp_infer_ros.tracking.motion_thread import MotionThread
 log = logging.getLogger(__name__)
 
 GIGABIT = 1e9
+Inferred = tuple[Outputs, float]
+"""The outputs of the network, and the seconds that it took."""
+Run = Callable[[Callable[[], Inferred]], 'Future[Inferred]']
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Begun:
+    """A frame in flight."""
+
+    frame: Frame
+    prepared: Prepared
+    preprocess_s: float
+    inference: Future[Inferred]
 
 
 class Pipeline:
     """
     Detects and tracks the objects in successive frames. Not thread-safe.
+
+    `begin` and `finish` are the halves of `process`: several frames can be in flight, and their
+    networks run at once. Results are the same, in the order of the frames.
 
     :param detector: a loaded model.
     :param settings: thresholds and limits; `prepare` changes them.
@@ -48,6 +71,7 @@ class Pipeline:
             ByteTracker(settings.track) if settings.track.type == 'bytetrack' else None)
         self._motion = MotionThread()
         self._motion_counts = MotionCounts()
+        self._begun: deque[_Begun] = deque()
         self._seq = 0
         self._reported = stats.snapshot()
         self._warned_of_bandwidth = False
@@ -59,15 +83,66 @@ class Pipeline:
 
         :raises Exception: any error of the model; an error never becomes an empty result.
         """
-        clock_s = self._clock_s
+        self.begin(frame)
+        return self.finish()
+
+    @property
+    def in_flight(self) -> int:
+        """Return the number of frames that are begun and not finished."""
+        return len(self._begun)
+
+    @property
+    def oldest(self) -> Frame:
+        """Return the oldest frame in flight."""
+        return self._begun[0].frame
+
+    @property
+    def inferred(self) -> bool:
+        """Return whether the network has run on the oldest frame in flight."""
+        return bool(self._begun) and self._begun[0].inference.done()
+
+    def begin(self, frame: Frame, run: Run = run_now) -> None:
+        """
+        Prepare a frame, and start the network. Call it in the order of the frames.
+
+        :param run: runs the network, e.g. in another thread.
+        :raises Exception: if the image cannot be prepared; the frame is then not in flight.
+        """
+        begin_s = self._clock_s()
+        prepared = self._detector.prepare(frame.image)
+        prepared_s = self._clock_s()
+        if not self._begun:
+            self._start_motion(frame, prepared)
+        self._begun.append(_Begun(
+            frame=frame, prepared=prepared, preprocess_s=prepared_s - begin_s,
+            inference=run(partial(self._infer, prepared))))
+
+    def finish(self) -> Result:
+        """
+        Wait until the network has run on the oldest frame in flight, and track its objects.
+
+        :raises Exception: any error of the model; the frame is then not in flight anymore.
+        """
+        begun = self._begun.popleft()
+        try:
+            outputs, inference_s = begun.inference.result()
+            return self._to_result(begun, outputs, inference_s)
+        finally:
+            self._detector.release(begun.prepared)
+            if self._begun:
+                # The motion since the frame before is known only after that frame is finished.
+                self._start_motion(self._begun[0].frame, self._begun[0].prepared)
+
+    def _infer(self, prepared: Prepared) -> Inferred:
+        begin_s = self._clock_s()
+        outputs = self._detector.run(prepared)
+        return outputs, self._clock_s() - begin_s
+
+    def _to_result(self, begun: _Begun, outputs: Outputs, inference_s: float) -> Result:
+        clock_s, frame = self._clock_s, begun.frame
         begin_s = clock_s()
-        tensor, letterbox = self._detector.prepare(frame.image)
-        prepared_s = clock_s()
-        if self._compensates:
-            self._motion.start(self._detector.resized, (frame.info.width, frame.info.height))
-        outputs = self._detector.run(tensor)
-        inferred_s = clock_s()
-        candidates = self._detector.read(outputs, letterbox, self._selection)
+        candidates = self._detector.read(
+            outputs, begun.prepared.letterbox, self._selection)
         read_s = clock_s()
         estimate = self._motion.result()
         motion_s = clock_s()
@@ -79,9 +154,9 @@ class Pipeline:
         latency_ms = {stage: seconds * 1e3 for stage, seconds in (
             ('wait', frame.wait_s),
             ('decode', frame.decode_s),
-            ('preprocess', prepared_s - begin_s),
-            ('inference', inferred_s - prepared_s),
-            ('postprocess', read_s - inferred_s),
+            ('preprocess', begun.preprocess_s),
+            ('inference', inference_s),
+            ('postprocess', read_s - begin_s),
             ('motion', motion_s - read_s),
             ('track', end_s - motion_s),
             ('total', end_s - frame.arrival_s))}
@@ -94,11 +169,16 @@ class Pipeline:
             candidates=None if self._settings.dataset.lowest_score is None else candidates,
             encoded=frame.encoded)
 
+    def _start_motion(self, frame: Frame, prepared: Prepared) -> None:
+        if self._compensates:
+            self._motion.start(prepared.resized, (frame.info.width, frame.info.height))
+
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """
         Check new thresholds and limits.
 
-        :return: a function that applies them; call it in the thread of `process`.
+        :return: a function that applies them; call it in the thread of `process`, while no frame
+            is in flight.
         :raises SettingError: if `detect.classes` names a class that the model does not have.
         """
         confidence = settings.detect.confidence

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 import logging
 import threading
+from typing import TypeVar
 
 from udp_infer_ros.errors import Drop, FrameError, ModelChangedError, SharedCallError
 from udp_infer_ros.frame import Frame
@@ -17,26 +19,34 @@ from udp_infer_ros.outputs.base import Output
 from udp_infer_ros.pipeline import Pipeline
 from udp_infer_ros.sources.intake import Intake, PendingFrame
 from udp_infer_ros.stats import Stats
-from udp_infer_ros.threads import BackgroundThread
+from udp_infer_ros.threads import BackgroundThread, CallThreads, run_now
 
 log = logging.getLogger(__name__)
+
+T = TypeVar('T')
 
 
 class Worker:
     """
-    A thread that processes the frames of an intake one after the other, in order.
+    A thread that processes the frames of an intake in order.
 
-    Only this thread runs the pipeline and writes to the outputs. It ends when the intake is
-    drained. `_lock` guards `_actions` and `_finished`; only `stop` writes `_abandoned`.
+    Only this thread runs the pipeline and writes to the outputs; only the network may run in other
+    threads. It ends when the intake is drained. `_lock` guards `_actions` and `_finished`; only
+    `stop` writes `_abandoned`.
 
     :param intake: delivers the frames.
     :param pipeline: converts each frame to a result.
     :param outputs: each receives every result, in this order.
     :param stats: counts dropped frames and failed writes.
+    :param in_flight: largest number of frames that are in the pipeline at once. With 1, a result
+        is written before the next frame is taken.
+    :param inferences: how many of them the network processes at once; for more than one frame in
+        flight.
     """
 
     def __init__(
-        self, intake: Intake, pipeline: Pipeline, outputs: Sequence[Output], stats: Stats,
+        self, intake: Intake, pipeline: Pipeline, outputs: Sequence[Output], stats: Stats, *,
+        in_flight: int = 1, inferences: int = 1,
     ) -> None:
         self._intake = intake
         self._pipeline = pipeline
@@ -48,6 +58,8 @@ class Worker:
         self._abandoned = False
         self._model_changed = False
         self._warnings = Throttle(period_s=5.0)
+        self._in_flight = in_flight
+        self._inferences = inferences
         self._thread = BackgroundThread(self._run, name='worker')
 
     def start(self) -> None:
@@ -94,11 +106,19 @@ class Worker:
         action()
 
     def _run(self) -> None:
+        threads = None if self._in_flight == 1 else CallThreads(
+            self._inferences, name='inference', on_done=self._intake.wake)
+        run = threads.submit if threads else run_now
         while not self._intake.drained:
             pending = self._intake.take()
             self._run_actions()
             if pending is not None and (frame := self._decode(pending)) is not None:
-                self._process(frame)
+                self._attempt(partial(self._pipeline.begin, frame, run))
+            while self._pipeline.in_flight == self._in_flight or self._pipeline.inferred:
+                self._finish()
+        self._finish_all()
+        if threads:
+            threads.close()
         self._run_actions(finish=True)
 
     def _run_actions(self, *, finish: bool = False) -> None:
@@ -108,6 +128,7 @@ class Worker:
                     self._finished = finish
                     return
                 action = self._actions.popleft()
+            self._finish_all()
             try:
                 action()
             except Exception:  # An action that fails must not end the thread.
@@ -122,18 +143,15 @@ class Worker:
             self._intake.drop(FrameError('image', type(error).__name__, f'not readable: {error}'))
         return None
 
-    def _process(self, frame: Frame) -> None:
-        try:
-            result = self._pipeline.process(frame)
-        except Exception as error:  # Models raise errors of any type; the next frame may succeed.
-            self._model_changed = isinstance(error, ModelChangedError)
-            self._stats.count_drop(Drop.INFERENCE_ERROR)
-            self._stats.record_error(f'inference failed: {error}')
-            if not isinstance(error, SharedCallError):
-                self._warnings.warning(
-                    log, 'inference', 'frame dropped, inference failed: %s', error)
-            return
-        if self._abandoned:
+    def _finish_all(self) -> None:
+        while self._pipeline.in_flight:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Write the result of the oldest frame in flight."""
+        frame = self._pipeline.oldest
+        result = self._attempt(self._pipeline.finish)
+        if result is None or self._abandoned:
             return
         for output in self._outputs:
             try:
@@ -142,3 +160,16 @@ class Worker:
                 self._stats.count_output_error(output.name)
                 self._warnings.warning(
                     log, output.name, 'output %s failed: %s', output.name, error)
+
+    def _attempt(self, step: Callable[[], T]) -> T | None:
+        """Return what a step of the pipeline returns; None if the frame failed."""
+        try:
+            return step()
+        except Exception as error:  # Models raise errors of any type; the next frame may succeed.
+            self._model_changed = isinstance(error, ModelChangedError)
+            self._stats.count_drop(Drop.INFERENCE_ERROR)
+            self._stats.record_error(f'inference failed: {error}')
+            if not isinstance(error, SharedCallError):
+                self._warnings.warning(
+                    log, 'inference', 'frame dropped, inference failed: %s', error)
+            return None

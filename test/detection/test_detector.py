@@ -23,9 +23,9 @@ def load(path, **settings):
 
 def detect(detector, image, min_score=0.4, **settings):
     """Run all three steps."""
-    tensor, letterbox = detector.prepare(image)
+    prepared = detector.prepare(image)
     selection = detector.selection(DetectSettings(**settings), min_score)
-    return detector.read(detector.run(tensor), letterbox, selection)
+    return detector.read(detector.run(prepared), prepared.letterbox, selection)
 
 
 def gray(width=64, height=64):

@@ -376,9 +376,9 @@ def load(path, export, **settings):
 
 def detect(detector, width, height, min_score=0.4, **settings):
     """Run all three steps on a gray image."""
-    tensor, letterbox = detector.prepare(np.full((height, width, 3), 127, dtype=np.uint8))
+    prepared = detector.prepare(np.full((height, width, 3), 127, dtype=np.uint8))
     selection = detector.selection(DetectSettings(max_detections=1000, **settings), min_score)
-    return detector.read(detector.run(tensor), letterbox, selection)
+    return detector.read(detector.run(prepared), prepared.letterbox, selection)
 
 
 def expected(objects, family, width, height):

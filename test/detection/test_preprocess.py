@@ -56,18 +56,32 @@ def test_the_tensor_equals_the_one_built_step_by_step(
     for height, width in ((50, 81), (64, 96), (17, 300), (50, 81)):
         image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
         before = image.copy()
-        tensor, box = preprocess(image)
+        prepared = preprocess(image)
+        tensor, box = prepared.tensor, prepared.letterbox
         assert tensor.dtype == dtype and tensor.flags['C_CONTIGUOUS']
         assert (box.image_width, box.image_height) == (width, height)
         np.testing.assert_allclose(
             tensor.astype(np.float64), reference(image, to, how).astype(np.float64),
             atol=2e-3 if dtype == np.float16 else 3e-5)
         assert (image == before).all()
+        preprocess.release(prepared)
 
 
 def test_an_image_with_padded_rows_is_read_correctly():
     wide = np.random.default_rng(2).integers(0, 256, (48, 80, 3), dtype=np.uint8)
     view = wide[:, :64]
     preprocess = Preprocessor(target(64, 64), Preprocessing(resize='letterbox'))
-    tensor = preprocess(view)[0].copy()
-    np.testing.assert_array_equal(tensor, preprocess(np.ascontiguousarray(view))[0])
+    tensor = preprocess(view).tensor
+    np.testing.assert_array_equal(tensor, preprocess(np.ascontiguousarray(view)).tensor)
+
+
+def test_a_tensor_is_overwritten_only_after_its_release():
+    preprocess = Preprocessor(target(64, 64), Preprocessing(resize='letterbox'))
+    black, white = np.zeros((48, 64, 3), np.uint8), np.full((48, 64, 3), 255, np.uint8)
+    first = preprocess(black)
+    copy = first.tensor.copy()
+    second = preprocess(white)
+    np.testing.assert_array_equal(first.tensor, copy)
+    preprocess.release(first)
+    assert preprocess(white).tensor is first.tensor
+    np.testing.assert_array_equal(first.tensor, second.tensor)

@@ -74,8 +74,8 @@ def detect(model_id, **changes):
     """Return the detections in IMAGE, and the properties of the model."""
     detector = Detector.load(ModelSettings(id=str(model_id), **changes))
     selection = detector.selection(DetectSettings(), 0.4)
-    tensor, letterbox = detector.prepare(IMAGE)
-    found = detector.read(detector.run(tensor), letterbox, selection)
+    prepared = detector.prepare(IMAGE)
+    found = detector.read(detector.run(prepared), prepared.letterbox, selection)
     detector.close()
     return found, detector.info
 
@@ -370,9 +370,9 @@ def test_values_that_are_not_numbers_are_no_detections(server):
         count = len(response.raw_output_contents[0]) // 4
         response.raw_output_contents[0] = np.full(count, np.nan, np.float32).tobytes()
     server.served.change = spoil
-    tensor, letterbox = detector.prepare(IMAGE)
+    prepared = detector.prepare(IMAGE)
     selection = detector.selection(DetectSettings(), 0.4)
-    assert len(detector.read(detector.run(tensor), letterbox, selection)) == 0
+    assert len(detector.read(detector.run(prepared), prepared.letterbox, selection)) == 0
     detector.close()
 
 

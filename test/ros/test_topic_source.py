@@ -11,7 +11,7 @@ import time
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
-from helpers import FUZZ_FACTOR, write_model, yolo_table
+from helpers import FUZZ_FACTOR, PipelineStandIn, write_model, yolo_table
 import numpy as np
 import pytest
 import rclpy
@@ -348,13 +348,14 @@ def damaged_picture(rng):
     return message
 
 
-class PixelPipeline:
+class PixelPipeline(PipelineStandIn):
     """A pipeline that reads every pixel and detects nothing."""
 
     def __init__(self, stats):
+        super().__init__()
         self.stats = stats
 
-    def process(self, frame):
+    def to_result(self, frame):
         """Count the frame."""
         assert frame.image.sum() >= 0
         self.stats.count_processed({'total': 1.0})

@@ -81,8 +81,8 @@ def detections(detector):
     clip, found = cv2.VideoCapture(str(CLIP)), []
     selection = detector.selection(DetectSettings(), 0.4)
     while (frame := clip.read())[0]:
-        tensor, letterbox = detector.prepare(frame[1])
-        found.append(detector.read(detector.run(tensor), letterbox, selection))
+        prepared = detector.prepare(frame[1])
+        found.append(detector.read(detector.run(prepared), prepared.letterbox, selection))
         for _ in range(4):
             clip.grab()
     detector.close()

@@ -23,7 +23,7 @@ from udp_infer_ros.detection.letterbox import Letterbox
 from udp_infer_ros.detection.model_file import ImageInput, ModelFile
 from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.detection.postprocess import Postprocessor
-from udp_infer_ros.detection.preprocess import Preprocessor
+from udp_infer_ros.detection.preprocess import Prepared, Preprocessor
 from udp_infer_ros.detection.types import Outputs, Preprocessing, Selection
 from udp_infer_ros.errors import SettingError
 from udp_infer_ros.frame import BgrImage, Detections
@@ -59,7 +59,8 @@ class Detector:
     A loaded model with its preprocessing and its decoder.
 
     The three steps are separate so that the pipeline can time them: `prepare` an image, `run` the
-    network, `read` its outputs. `prepare` reuses its tensor, so use a detector from one thread.
+    network, `read` its outputs. `run` may be called from several threads at once, the others from
+    one.
     """
 
     def __init__(
@@ -112,8 +113,9 @@ class Detector:
             family.name, family.preprocessing, preprocessing)
         preprocess = Preprocessor(image, preprocessing)
         postprocess = Postprocessor(family=family, labels=labels, size=image.size)
-        tensor = preprocess(_gray_image(image))[0]
-        warm_up_ms = _warm_up(network, tensor)
+        gray = preprocess(_gray_image(image))
+        warm_up_ms = _warm_up(network, gray.tensor)
+        preprocess.release(gray)
         info = ModelInfo(
             name=backend.info.name, path=backend.info.location, family=family.name,
             family_reason=family_reason, labels=labels, input_width=image.size.width,
@@ -121,7 +123,7 @@ class Detector:
             input_dtype=str(image.dtype),
             preprocessing=str(preprocessing), provider=backend.info.provider,
             provider_reason=backend.info.provider_reason, threads=backend.info.threads,
-            frame_bytes=tensor.nbytes if backend.info.remote else 0, warm_up_ms=warm_up_ms)
+            frame_bytes=gray.tensor.nbytes if backend.info.remote else 0, warm_up_ms=warm_up_ms)
         return cls(network=network, preprocess=preprocess, postprocess=postprocess, info=info)
 
     def selection(self, settings: DetectSettings, min_score: float) -> Selection:
@@ -136,31 +138,26 @@ class Detector:
             iou=settings.iou, class_agnostic=settings.class_agnostic,
             max_candidates=settings.max_candidates, max_detections=settings.max_detections)
 
-    def prepare(self, image: BgrImage) -> tuple[NDArray[Any], Letterbox]:
+    def prepare(self, image: BgrImage) -> Prepared:
         """
-        Write an image into the network's input tensor.
+        Write an image into an input tensor of the network.
 
         :param image: (height, width, 3), BGR; not modified.
-        :return: the tensor, which the next call overwrites, and the place of the image in it.
+        :return: the tensor; `release` it when the network has run and `resized` is not needed.
         """
         return self._preprocess(image)
 
-    @property
-    def resized(self) -> BgrImage:
-        """
-        Return the latest prepared image at its size in the tensor, without padding.
+    def release(self, prepared: Prepared) -> None:
+        """Use a tensor for another image. Without it, each image gets a new tensor."""
+        self._preprocess.release(prepared)
 
-        `prepare` overwrites it.
+    def run(self, prepared: Prepared) -> Outputs:
         """
-        return self._preprocess.resized
-
-    def run(self, tensor: NDArray[Any]) -> Outputs:
-        """
-        Run the network on a prepared tensor.
+        Run the network on a prepared image. May be called from several threads at once.
 
         :raises ModelError: if it fails.
         """
-        return self._network(tensor)
+        return self._network(prepared.tensor)
 
     def read(self, outputs: Outputs, letterbox: Letterbox, selection: Selection) -> Detections:
         """
@@ -206,7 +203,7 @@ def _probe(network: Network, image: ImageInput) -> Outputs:
     preprocess = Preprocessor(image, Preprocessing(resize='stretch'))
     noise = np.random.default_rng(0).integers(
         0, 256, (image.size.height, image.size.width, 3), dtype=np.uint8)
-    return network(preprocess(noise)[0])
+    return network(preprocess(noise).tensor)
 
 
 def _gray_image(image: ImageInput) -> BgrImage:

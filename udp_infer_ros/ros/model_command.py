@@ -94,8 +94,8 @@ def _settings(words: Sequence[str]) -> Settings:
 def _detect(detector: Detector, settings: Settings, image: BgrImage) -> Detections:
     """Return the detections in an image, which is not modified."""
     selection = detector.selection(settings.detect, settings.detect.confidence)
-    tensor, letterbox = detector.prepare(image)
-    return detector.read(detector.run(tensor), letterbox, selection)
+    prepared = detector.prepare(image)
+    return detector.read(detector.run(prepared), prepared.letterbox, selection)
 
 
 def _read(name: str) -> BgrImage:
