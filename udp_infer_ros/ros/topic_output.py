@@ -14,6 +14,7 @@ from udp_infer_ros.health import PartHealth
 from udp_infer_ros.model_info import ModelInfo
 from udp_infer_ros.outputs.base import Commit, nothing_to_commit
 from udp_infer_ros.ros.convert import detections_to_ros, labels_to_ros, model_to_ros
+from udp_infer_ros.ros.serialize import can_serialize, detections_to_bytes
 from udp_infer_ros.settings import PublishSettings, Settings
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 
@@ -43,6 +44,9 @@ class TopicOutput:
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
         self._label_info = node.create_lifecycle_publisher(LabelInfo, '~/label_info', LATCHED)
         self._vision_info = node.create_lifecycle_publisher(VisionInfo, '~/vision_info', LATCHED)
+        self._sends_bytes = can_serialize()
+        node.get_logger().debug(f'{self._detections.topic_name} is written as ' + (
+            'bytes' if self._sends_bytes else 'messages: vision_msgs or the middleware differs'))
 
     def prepare(
         self, settings: Settings, *, previous: Settings | None, model: ModelInfo,
@@ -61,8 +65,18 @@ class TopicOutput:
 
     def write(self, result: Result, image: BgrImage) -> None:
         """Publish one Result, if `~/detections` has subscribers."""
-        if self._node.context.ok() and self._detections.get_subscription_count():
-            self._detections.publish(detections_to_ros(result, self._publish.class_id))
+        if not self._node.context.ok() or not self._detections.get_subscription_count():
+            return
+        class_id = self._publish.class_id
+        if self._sends_bytes:
+            try:
+                self._detections.publish(detections_to_bytes(result, class_id))
+                return
+            except RuntimeError as error:  # RCLError: the middleware accepts messages only.
+                self._sends_bytes = False
+                self._node.get_logger().debug(
+                    f'{self._detections.topic_name} is written as messages: {error}')
+        self._detections.publish(detections_to_ros(result, class_id))
 
     def publish_model_info(self, model: ModelInfo, settings: Settings) -> None:
         """Publish `~/label_info` and `~/vision_info`."""
