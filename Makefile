@@ -31,7 +31,7 @@ fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten time
 	@$(IN_ENV) python -m pytest -q test/fuzz
 
 bench:      ## measure latency and throughput on this machine
-	@$(IN_ENV) python bench/bench.py
+	@$(IN_ENV) python bench/stages.py
 
 bench-cameras: ## compare four cameras in one process with four processes; --help lists ARGS
 	@$(IN_ENV) python bench/cameras.py $(ARGS)
@@ -40,7 +40,7 @@ bench-dataset: ## measure what collecting a dataset costs
 	@$(IN_ENV) python bench/dataset.py
 
 bench-positions: ## measure the cost of positions only
-	@$(IN_ENV) python bench/bench.py --positions
+	@$(IN_ENV) python bench/stages.py --positions
 
 bench-web:  ## measure the page of udp_infer_listen in chromium
 	@$(IN_ENV) python bench/web.py $(ARGS)

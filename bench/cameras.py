@@ -15,7 +15,7 @@ sum over the processes: resident, and proportional (PSS), which divides shared p
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 import json
@@ -277,11 +277,13 @@ def make_clip(path: Path) -> Path:
     return path
 
 
-def make_small_model(path: Path) -> Path:
+def make_small_model(path: Path, objects: int = 0) -> Path:
     """
     Write a network of the size and with the output of a small YOLOv8, with a free first axis.
 
-    Its weights are random, and no score exceeds the threshold.
+    Its weights are random, and no other score exceeds the threshold.
+
+    :param objects: up to 20, at the same places of every image.
     """
     from onnx import helper, numpy_helper, save, TensorProto
     random = np.random.default_rng(1)
@@ -301,13 +303,16 @@ def make_small_model(path: Path) -> Path:
     rows = sum((SMALL_PX // stride) ** 2 for stride in (8, 16, 32))
     cells = (SMALL_PX // 32) ** 2
     head = random.normal(0.0, 0.02, (84 * rows // cells, channels, 1, 1))
-    offset = np.zeros(84, dtype=np.float32)
-    offset[:4] = (100.0, 100.0, 40.0, 40.0)
+    offset = np.zeros((84, rows), dtype=np.float32)
+    offset[:4] = np.array((100.0, 100.0, 40.0, 40.0))[:, np.newaxis]
+    for number in range(objects):
+        offset[:4, number] = (32 + number % 5 * 64, 92 + number // 5 * 45, 30, 30)
+        offset[4 + number, number] = 0.7
     weights += [
         numpy_helper.from_array(head.astype(np.float32), 'head_weight'),
         numpy_helper.from_array(np.array([0, 84, rows]), 'shape'),
         numpy_helper.from_array(np.float32(1e-3), 'scale'),
-        numpy_helper.from_array(offset[:, np.newaxis], 'offset')]
+        numpy_helper.from_array(offset, 'offset')]
     nodes += [
         helper.make_node('Conv', [name, 'head_weight'], ['head'], kernel_shape=[1, 1]),
         helper.make_node('Reshape', ['head', 'shape'], ['table']),
@@ -399,6 +404,15 @@ def plot(found: dict[str, list[Figures]], path: Path) -> None:
     pyplot.close(figure)
 
 
+def save_growth(found: Mapping[str, Sequence[Figures]]) -> None:
+    """Write the figures of each arm, by number of cameras."""
+    (FOLDER / 'cameras.json').write_text(json.dumps({'growth': {
+        name: [{'cameras': count, 'results_per_s': run.rate, 'others': run.others,
+                'p50_ms': run.p50_ms, 'p95_ms': run.p95_ms, 'cpu_ms': run.cpu_ms,
+                'pss_mb': run.pss_mb} for count, run in zip(GROWTH, runs)]
+        for name, runs in found.items()}}, indent=1) + '\n', encoding='utf-8')
+
+
 def main() -> None:
     """Run the arms, and print the tables."""
     parser = ArgumentParser(description=__doc__)
@@ -421,7 +435,9 @@ def main() -> None:
     chosen = arms(arguments.arms)
     print(f'{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}', flush=True)
     if arguments.growth:
-        plot(grow(models[arguments.models[0]], clip, chosen, arguments.window), arguments.plot)
+        found = grow(models[arguments.models[0]], clip, chosen, arguments.window)
+        save_growth(found)
+        plot(found, arguments.plot)
         return
     for name in arguments.models:
         compare(name, models[name], clip, arguments.cameras, chosen, arguments.rounds,

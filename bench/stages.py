@@ -4,30 +4,34 @@
 """
 Measure how long the stages of a frame take, beside the usual way to compute the same.
 
-    make bench
+    python bench/stages.py
+    make bench-positions    only the positions
 
-Each figure is the median of many runs in this process. Machines differ and are noisy; compare
-the ratios, whose two sides are measured in the same run.
+Each figure is the median of many runs in this process, in turn with the usual way. Machines
+differ and are noisy; compare the ratios. The figures are written to build/bench/stages.json.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
 import json
 import os
 from pathlib import Path
 import socket
 import sys
 import time
+from typing import Any
 
 import cv2
 import numpy as np
 import supervision as sv
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / 'build' / 'bench' / 'stages.json'
 sys.path[:0] = [str(ROOT / 'test'), str(ROOT / 'dev')]
 
-from helpers import make_frame, make_result  # noqa: E402, I100
+from helpers import make_result  # noqa: E402, I100
 from udp_infer_ros.detection.detector import Detector  # noqa: E402
 from udp_infer_ros.detection.families import FAMILIES  # noqa: E402
 from udp_infer_ros.detection.model_file import ImageInput  # noqa: E402
@@ -37,40 +41,37 @@ from udp_infer_ros.detection.types import InputSize  # noqa: E402
 from udp_infer_ros.frame import Detections, NO_TRACK, Result  # noqa: E402
 from udp_infer_ros.outputs.payload import encode  # noqa: E402
 from udp_infer_ros.outputs.udp import UdpOutput  # noqa: E402
-from udp_infer_ros.pipeline import Pipeline  # noqa: E402
 from udp_infer_ros.ros.convert import detections_to_ros  # noqa: E402
 from udp_infer_ros.settings import Settings, TrackSettings  # noqa: E402
-from udp_infer_ros.stats import Stats  # noqa: E402
 from udp_infer_ros.tracking.byte import ByteTracker  # noqa: E402
 
 YOLO = FAMILIES['yolo']
 SIZE = InputSize(width=640, height=640)
 RANDOM = np.random.default_rng(1)
+WARM_UP = 5
+Row = dict[str, Any]
 
 
-def median_ms(run: Callable[[], object], repeat: int = 200) -> float:
-    """Return the median time of a function, after a few runs that are not counted."""
-    times_ms = []
-    for i in range(repeat + 5):
-        begin_s = time.perf_counter()
-        run()
-        if i >= 5:
-            times_ms.append((time.perf_counter() - begin_s) * 1e3)
-    return float(np.median(times_ms))
-
-
-def report(name: str, ours: Callable[[], object], usual: Callable[[], object] | None = None,
-           repeat: int = 200) -> None:
-    """Print one line."""
-    ours_ms = median_ms(ours, repeat)
-    line = f'{name:48} {ours_ms:8.3f} ms'
+def row(
+    name: str, ours: Callable[[], object], usual: Callable[[], object] | None = None,
+    usual_name: str = '', repeat: int = 200,
+) -> Row:
+    """Return the median times of a function and of the usual way, which runs in turn with it."""
+    times_ms: dict[str, list[float]] = {'ours': [], 'usual': []}
+    sides = {'ours': ours} if usual is None else {'ours': ours, 'usual': usual}
+    for i in range(repeat + WARM_UP):
+        for side, run in sides.items():
+            begin_s = time.perf_counter()
+            run()
+            if i >= WARM_UP:
+                times_ms[side].append((time.perf_counter() - begin_s) * 1e3)
+    found: Row = {'name': name, 'ms': float(np.median(times_ms['ours']))}
     if usual is not None:
-        usual_ms = median_ms(usual, repeat)
-        line += f'   {usual_ms:8.3f} ms   {usual_ms / ours_ms:5.1f} x'
-    print(line, flush=True)
+        found |= {'usual': usual_name, 'usual_ms': float(np.median(times_ms['usual']))}
+    return found
 
 
-def preprocessing() -> None:
+def preprocessing() -> Iterator[Row]:
     """Measure the letterbox of a 1280 x 720 image."""
     image = RANDOM.integers(0, 256, (720, 1280, 3), dtype=np.uint8)
     target = ImageInput(
@@ -82,10 +83,11 @@ def preprocessing() -> None:
         small = cv2.copyMakeBorder(small, 140, 140, 0, 0, cv2.BORDER_CONSTANT, value=(114,) * 3)
         return np.ascontiguousarray(
             small[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255)
-    report('letterbox 1280 x 720 to 640 x 640', lambda: prepare(image), usual)
+    yield row('letterbox, 1280 x 720 to 640 x 640', lambda: prepare.release(prepare(image)), usual,
+              'resize with OpenCV, then NumPy')
 
 
-def decoding() -> None:
+def decoding() -> Iterator[Row]:
     """Measure decoding and NMS of 8400 anchors and 80 classes."""
     for count, text in ((20, '20 objects'), (1000, '1000 candidates of 50 objects')):
         table = np.zeros((1, 84, 8400), dtype=np.float32)
@@ -112,10 +114,11 @@ def decoding() -> None:
             return sv.Detections(
                 xyxy=np.hstack((xywh[:, :2] - xywh[:, 2:] / 2, xywh[:, :2] + xywh[:, 2:] / 2)),
                 confidence=scores[keep], class_id=labels[keep]).with_nms(0.45)
-        report(f'decode and NMS of 8400 anchors, {text}', ours, usual, 100)
+        yield row(f'decoding and non-maximum suppression of 8400 anchors, {text}', ours, usual,
+                  'NumPy and supervision', repeat=100)
 
 
-def tracking() -> None:
+def tracking() -> Iterator[Row]:
     """Measure tracking of objects that drift."""
     for count in (10, 50, 300):
         tracker = ByteTracker(TrackSettings())
@@ -134,10 +137,10 @@ def tracking() -> None:
                 score=np.full(count, 0.8, dtype=np.float32),
                 class_id=np.zeros(count, dtype=np.intp), class_name=np.full(count, 'person'),
                 track_id=np.full(count, NO_TRACK)), stamp[0])
-        report(f'track {count} objects', update)
+        yield row(f'tracking of {count} objects', update)
 
 
-def publishing(detector: Detector) -> None:
+def publishing(detector: Detector) -> Iterator[Row]:
     """Measure the outputs with 50 detections."""
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(('127.0.0.1', 0))
@@ -154,10 +157,10 @@ def publishing(detector: Detector) -> None:
             {'x': found.x, 'y': found.y, 'width': found.width, 'height': found.height,
              'confidence': found.score, 'class': found.class_name, 'class_id': found.class_id,
              'tracker_id': found.track_id} for found in result.objects]}).encode()
-    report('plain numbers of 50 detections', lambda: make_objects(result))
-    report('encode 50 detections', lambda: encode(result), usual)
-    report('encode and send 50 detections', lambda: output.write(result, image))
-    report('Detection2DArray of 50 detections', lambda: detections_to_ros(result, 'name'))
+    yield row('plain numbers of 50 detections', lambda: make_objects(result))
+    yield row('encoding of 50 detections as JSON', lambda: encode(result), usual, '`json.dumps`')
+    yield row('encoding and sending of 50 detections', lambda: output.write(result, image))
+    yield row('`Detection2DArray` of 50 detections', lambda: detections_to_ros(result, 'name'))
     output.close()
     receiver.close()
 
@@ -168,17 +171,7 @@ def make_objects(result: Result) -> object:
     return result.objects
 
 
-def whole_frame(detector: Detector) -> None:
-    """Measure a 640 x 272 frame with the bundled model, from the image to the result."""
-    pipeline = Pipeline(detector, Settings(), Stats())
-    frame = make_frame(width=640, height=272)
-    prepared = detector.prepare(frame.image)
-    report('nanodet_g_416: a whole frame', lambda: pipeline.process(frame), repeat=100)
-    report('nanodet_g_416: ONNX Runtime alone, part of it', lambda: detector.run(prepared),
-           repeat=100)
-
-
-def locating() -> None:
+def locating() -> Iterator[Row]:
     """Locate 20 objects in a depth image of 720p: from messages to a message."""
     from depth_scenes import Box, extent, noisy, render, Scene, to_millimeters, View
     from ros_helpers import make_image
@@ -219,25 +212,41 @@ def locating() -> None:
                     found.append(np.median(part[np.isfinite(part) & (part > 0.0)]))
                 return found
             assert len(ours().detections) == 20
-            report(f'20 positions, 720p {encoding}{name}', ours, usual)
+            yield row(f'20 positions, 720p {encoding}{name}', ours, usual,
+                      'the median of each box')
+
+
+def measure(positions_only: bool) -> Iterator[Row]:
+    """Measure everything, or only the positions."""
+    if not positions_only:
+        yield from preprocessing()
+        yield from decoding()
+        yield from tracking()
+        detector = Detector.load(Settings().model)
+        yield from publishing(detector)
+        detector.close()
+    yield from locating()
 
 
 def main() -> None:
-    """Measure everything."""
+    """Measure, print each line, and write the figures."""
+    parser = ArgumentParser(description=__doc__.partition('\n\n')[0])
+    parser.add_argument('--positions', action='store_true', help='only the positions; no file')
+    arguments = parser.parse_args()
     cv2.setNumThreads(1)
     print(f'{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, NumPy {np.__version__}, '
           f'OpenCV {cv2.__version__}')
-    print(f'{"":48} {"ours":>11}   {"usual":>11}   ratio')
-    locating()
-    if '--positions' in sys.argv:
-        return
-    preprocessing()
-    decoding()
-    tracking()
-    detector = Detector.load(Settings().model)
-    publishing(detector)
-    whole_frame(detector)
-    detector.close()
+    print(f'{"":72} {"ours":>11} {"usual":>11}   ratio')
+    rows = []
+    for found in measure(arguments.positions):
+        rows.append(found)
+        line = f'{found["name"]:72} {found["ms"]:8.3f} ms'
+        if 'usual' in found:
+            line += f' {found["usual_ms"]:8.3f} ms   {found["usual_ms"] / found["ms"]:5.1f}'
+        print(line, flush=True)
+    if not arguments.positions:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps({'stages': rows}, indent=1) + '\n', encoding='utf-8')
 
 
 if __name__ == '__main__':
