@@ -278,7 +278,7 @@ def overlap(a: NDArray[np.float64], b: NDArray[np.float32]) -> NDArray[np.float6
     def centered(xyxy: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.hstack((
             (xyxy[:, :2] + xyxy[:, 2:]) / 2.0, xyxy[:, 2:] - xyxy[:, :2])).astype(np.float64)
-    return iou(centered(a), centered(b))
+    return iou(centered(a)[:, np.newaxis], centered(b))
 
 
 _clips: list[Clip] = []

@@ -101,7 +101,8 @@ def test_boxes_of_another_class_neither_vote_nor_overlap():
     person, car = np.zeros(6, dtype=np.intp), np.ones(6, dtype=np.intp)
     tracks = Tracks.from_boxes(boxes, person, 0)
     moved = boxes + (80.0, 0.0, 0.0, 0.0)
-    assert overlap(tracks, boxes, person) == 6.0 and overlap(tracks, boxes, car) == 0.0
+    assert overlap(boxes, person, boxes, person) == 6.0
+    assert overlap(boxes, person, boxes, car) == 0.0
     assert vote(tracks, moved, person).tolist() == [[1.0, 0.0, 80.0], [0.0, 1.0, 0.0]]
     assert vote(tracks, moved, car) is None
 

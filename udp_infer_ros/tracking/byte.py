@@ -21,14 +21,14 @@ Differences from the paper's code, and why:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from udp_infer_ros.boxes import center_size_from_corners
 from udp_infer_ros.frame import Detections, NO_TRACK
 from udp_infer_ros.settings import TrackSettings
-from udp_infer_ros.tracking.association import best_pairs, iou
+from udp_infer_ros.tracking.association import best_pairs, overlapping, Pairs
 from udp_infer_ros.tracking.camera_motion import Estimate, IDENTITY
 from udp_infer_ros.tracking.compensation import compensate
 from udp_infer_ros.tracking.motion import Floats, Index, Mask, Tracks
@@ -54,16 +54,16 @@ _UNMATCHED = -1
 
 @dataclass(kw_only=True)
 class Observations:
-    """The detections of one frame, and the track that each is matched to."""
+    """The detections of one frame that are finite and have an area, and their tracks."""
 
+    row: Index
+    """(n,) position in Detections."""
     box: Floats
     """(n, 4) center x, center y, width, height, px."""
     class_id: Index
     """(n,) class index."""
     score: NDArray[np.float32]
     """(n,) float32 as in Detections: in float64, a float32 of 0.7 would be below 0.7."""
-    valid: Mask
-    """(n,) whether the box is finite and has an area."""
     track: Index
     """(n,) position of the matched track, or -1."""
 
@@ -73,20 +73,13 @@ class Observations:
         corners = detections.xyxy.astype(np.float64)
         with np.errstate(invalid='ignore'):
             box = np.asarray(center_size_from_corners(corners), dtype=np.float64)
-            valid = np.hstack((np.abs(corners) <= _MAX_PX, box[:, 2:] >= _MIN_SIDE_PX))
+            valid = (np.abs(corners) <= _MAX_PX).all(axis=1)
+            valid &= (box[:, 2:] >= _MIN_SIDE_PX).all(axis=1)
+        valid &= np.isfinite(detections.score)
+        row = np.flatnonzero(valid)
         return cls(
-            box=box, class_id=detections.class_id, score=detections.score,
-            valid=np.asarray(valid.all(axis=1), dtype=np.bool_),
-            track=np.full(len(box), _UNMATCHED, dtype=np.intp))
-
-    def unmatched(self, low: float, high: float = np.inf) -> Index:
-        """Return the valid rows without a track whose score is in [low, high)."""
-        return np.flatnonzero(
-            self.valid & (self.track == _UNMATCHED) & (self.score >= low) & (self.score < high))
-
-    def matched(self) -> Index:
-        """Return the rows with a track."""
-        return np.flatnonzero(self.track != _UNMATCHED)
+            row=row, box=box[row], class_id=detections.class_id[row],
+            score=detections.score[row], track=np.full(len(row), _UNMATCHED, dtype=np.intp))
 
 
 class ByteTracker:
@@ -131,41 +124,42 @@ class ByteTracker:
         :return: (n,) track id of each row, or NO_TRACK.
         """
         rules, observed = self._rules, Observations.from_detections(detections)
-        high, low = rules.high_threshold, rules.low_threshold
+        high = observed.score >= rules.high_threshold
+        low = ~high & (observed.score >= rules.low_threshold)
 
         # Step 1: predict the box of every track, and move it with the image.
         is_first_frame = self._predict(stamp_ns)
         self.camera_motion = estimate
         if estimate is not None:
-            row = observed.unmatched(high)
             self._tracks, self.camera_motion = compensate(
-                self._tracks, observed.box[row], observed.class_id[row], estimate,
+                self._tracks, observed.box[high], observed.class_id[high], estimate,
                 self._known_motion)
             if self.camera_motion.matrix is not None:
                 self._known_motion = self.camera_motion.matrix
-        confirmed = self._tracks.confirmed
+        tracks = self._tracks
+        pairs = overlapping(tracks.box, tracks.class_id, observed.box, observed.class_id)
 
         # Step 2: first association, with high-score boxes.
-        self._associate(
-            confirmed, observed, observed.unmatched(high), rules.match_iou, fuse_score=True)
+        pairs = self._associate(
+            pairs, tracks.confirmed, observed, high, rules.match_iou, fuse_score=True)
 
         # Step 3: second association, with low-score boxes. Only for tracks that were matched in
         # the previous frame: a low score is not sufficient to find a lost track again.
-        self._associate(
-            confirmed & self._tracks.tracked, observed, observed.unmatched(low, high),
-            LOW_SCORE_IOU, fuse_score=False)
+        pairs = self._associate(
+            pairs, tracks.confirmed & tracks.tracked, observed, low, LOW_SCORE_IOU,
+            fuse_score=False)
 
         # Step 4: unconfirmed tracks, with the remaining high-score boxes.
         self._associate(
-            ~confirmed, observed, observed.unmatched(high), rules.match_iou, fuse_score=True)
+            pairs, ~tracks.confirmed, observed, high, rules.match_iou, fuse_score=True)
         self._update_matched(observed, stamp_ns)
 
         # Step 5: new tracks, from the remaining high-score boxes.
         self._spawn(observed, stamp_ns)
         self._confirm(at_once=is_first_frame)
+        matched = observed.track != _UNMATCHED
         ids = np.full(len(detections), NO_TRACK, dtype=np.int64)
-        rows = observed.matched()
-        ids[rows] = self._tracks.track_id[observed.track[rows]]
+        ids[observed.row[matched]] = self._tracks.track_id[observed.track[matched]]
 
         # Step 6: remove unconfirmed tracks without a match, and duplicates.
         self._remove_unconfirmed()
@@ -190,42 +184,43 @@ class ByteTracker:
         return False
 
     def _associate(
-        self, candidates: Mask, observed: Observations, row: Index, min_iou: float, *,
-        fuse_score: bool,
-    ) -> None:
+        self, pairs: Pairs, candidates: Mask, observed: Observations, rows: Mask, min_iou: float,
+        *, fuse_score: bool,
+    ) -> Pairs:
         """
-        Match tracks to rows of their class so that the sum of IoU (times score) is largest.
+        Match tracks to boxes so that the sum of IoU (times score) is largest.
 
-        :param candidates: (tracks,) which tracks take part, unless they already have a match.
-        :param row: (r,) the rows that take part.
+        :param pairs: the tracks and boxes without a match that overlap.
+        :param candidates: (tracks,) which tracks take part.
+        :param rows: (n,) which boxes take part.
         :param min_iou: least IoU of a pair.
         :param fuse_score: whether to multiply the IoU by the score.
+        :return: the pairs whose track and box are still without a match.
         """
-        tracks = self._tracks
-        free = candidates.copy()
-        free[observed.track[observed.matched()]] = False
-        track = np.flatnonzero(free)
-        if not len(track) or not len(row):
-            return
-        gain = iou(tracks.box[track], observed.box[row])
-        allowed = (gain >= min_iou) & (gain > 0.0)
-        allowed &= tracks.class_id[track, np.newaxis] == observed.class_id[row]
+        possible = pairs[candidates[pairs.a] & rows[pairs.b] & (pairs.gain >= min_iou)]
+        if not len(possible):
+            return pairs
         if fuse_score:
-            gain *= observed.score[row]
-        i, j = best_pairs(gain, allowed)
-        observed.track[row[j]] = track[i]
+            possible = replace(possible, gain=possible.gain * observed.score[possible.b])
+        best = best_pairs(possible)
+        observed.track[best.b] = best.a
+        free = np.ones(len(candidates), dtype=np.bool_)
+        free[best.a] = False
+        return pairs[free[pairs.a] & (observed.track[pairs.b] == _UNMATCHED)]
 
     def _update_matched(self, observed: Observations, stamp_ns: int) -> None:
         """Update the tracks that have a match; mark the others as lost."""
-        row = observed.matched()
+        row = np.flatnonzero(observed.track != _UNMATCHED)
         self._tracks.correct(observed.track[row], observed.box[row], stamp_ns)
 
     def _spawn(self, observed: Observations, stamp_ns: int) -> None:
         """Start a track for each remaining high-score row."""
-        row = observed.unmatched(max(self._rules.new_threshold, self._rules.high_threshold))
-        observed.track[row] = len(self._tracks) + np.arange(len(row))
-        self._tracks = self._tracks.joined(
-            Tracks.from_boxes(observed.box[row], observed.class_id[row], stamp_ns))
+        least = max(self._rules.new_threshold, self._rules.high_threshold)
+        row = np.flatnonzero((observed.track == _UNMATCHED) & (observed.score >= least))
+        if len(row):
+            observed.track[row] = len(self._tracks) + np.arange(len(row))
+            self._tracks = self._tracks.joined(
+                Tracks.from_boxes(observed.box[row], observed.class_id[row], stamp_ns))
 
     def _confirm(self, *, at_once: bool) -> None:
         """Assign ids to new tracks: those with `min_hits` matches, or all if `at_once`."""
@@ -253,10 +248,10 @@ class ByteTracker:
         lost = np.flatnonzero(~tracks.tracked)
         if not len(tracked) or not len(lost):
             return
-        same = iou(tracks.box[tracked], tracks.box[lost]) > DUPLICATE_IOU
-        same &= tracks.class_id[tracked, np.newaxis] == tracks.class_id[lost]
-        i, j = np.nonzero(same)
-        younger = np.maximum(tracked[i], lost[j])  # Tracks are sorted, oldest first.
+        pairs = overlapping(
+            tracks.box[tracked], tracks.class_id[tracked], tracks.box[lost], tracks.class_id[lost])
+        same = pairs[pairs.gain > DUPLICATE_IOU]
+        younger = np.maximum(tracked[same.a], lost[same.b])  # Tracks are sorted, oldest first.
         keep = np.ones(len(tracks), dtype=np.bool_)
         keep[younger[tracks.hits[younger] < DUPLICATE_HITS]] = False
         self._tracks = tracks.select(keep)

@@ -16,9 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from udp_infer_ros.tracking.association import iou
+from udp_infer_ros.tracking.association import overlapping
 from udp_infer_ros.tracking.camera_motion import Affine, Estimate, IDENTITY
-from udp_infer_ros.tracking.motion import Floats, Index, Tracks
+from udp_infer_ros.tracking.motion import Floats, Index, moved_boxes, Tracks
 
 MIN_VOTES = 3
 VOTE_SHARE = 0.6
@@ -65,8 +65,8 @@ def compensate(
     known = tracks.select(tracks.confirmed & tracks.tracked)
 
     def score(matrix: Affine) -> float:
-        return overlap(known.moved(matrix), box, class_id)
-    best, chosen = overlap(known, box, class_id), estimate
+        return overlap(moved_boxes(known.box, matrix), known.class_id, box, class_id)
+    best, chosen = overlap(known.box, known.class_id, box, class_id), estimate
     if estimate.matrix is not None:
         with_estimate = score(estimate.matrix)
         if with_estimate >= best:
@@ -84,13 +84,12 @@ def compensate(
     return (tracks if chosen.matrix is None else tracks.moved(chosen.matrix)), chosen
 
 
-def overlap(tracks: Tracks, box: Floats, class_id: Index) -> float:
+def overlap(track_box: Floats, track_class: Index, box: Floats, class_id: Index) -> float:
     """Return the sum over the tracks of the largest IoU with a box of their class."""
-    if not len(tracks) or not len(box):
-        return 0.0
-    gain = iou(tracks.box, box)
-    gain[tracks.class_id[:, np.newaxis] != class_id] = 0.0
-    return float(gain.max(axis=1).sum())
+    pairs = overlapping(track_box, track_class, box, class_id)
+    largest = np.zeros(len(track_box))
+    np.maximum.at(largest, pairs.a, pairs.gain)
+    return float(largest.sum())
 
 
 def vote(tracks: Tracks, box: Floats, class_id: Index) -> Affine | None:

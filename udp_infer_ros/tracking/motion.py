@@ -109,8 +109,6 @@ class Tracks:
 
     def joined(self, younger: Tracks) -> Tracks:
         """Return these tracks followed by younger ones."""
-        if not len(younger):
-            return self
         columns: dict[str, Any] = {
             f.name: np.concatenate((getattr(self, f.name), getattr(younger, f.name)))
             for f in fields(self)}
@@ -150,7 +148,7 @@ class Tracks:
         scale = float(np.sqrt(abs(np.linalg.det(linear))))
         square = linear ** 2  # The diagonal of A P A^T, for independent coordinates.
         return replace(
-            self, box=_transform(self.box, linear, scale) + np.append(matrix[:, 2], (0.0, 0.0)),
+            self, box=moved_boxes(self.box, matrix),
             velocity=_transform(self.velocity, linear, scale),
             box_var=_transform(self.box_var, square, scale ** 2),
             covariance=_transform(self.covariance, square, scale ** 2),
@@ -183,11 +181,24 @@ class Tracks:
         self.tracked[track] = True
 
 
+def moved_boxes(box: Floats, matrix: Floats) -> Floats:
+    """
+    Return boxes in the pixels of an image whose camera has moved.
+
+    :param box: (n, 4) center x, center y, width, height, px.
+    :param matrix: (2, 3) transform of points, px.
+    """
+    linear = matrix[:, :2]
+    scale = float(np.sqrt(abs(np.linalg.det(linear))))
+    moved: Floats = _transform(box, linear, scale) + np.append(matrix[:, 2], (0.0, 0.0))
+    return moved
+
+
 def _transform(values: Floats, linear: Floats, scale: float) -> Floats:
     """Transform (n, 4) values of boxes: the center by a matrix (2, 2), the size by a factor."""
-    return np.hstack((values[:, :2] @ linear.T, values[:, 2:] * scale))
+    return np.concatenate((values[:, :2] @ linear.T, values[:, 2:] * scale), axis=1)
 
 
 def _sides(box: Floats) -> Floats:
     """Return the side along each coordinate: (n, 4) width, height, width, height."""
-    return np.tile(box[:, 2:], 2)
+    return np.concatenate((box[:, 2:], box[:, 2:]), axis=1)
