@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import threading
 import traceback
 from typing import Any
 
@@ -30,11 +31,13 @@ class Spinner:
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._executor.create_task(task)
+        self._stopping = threading.Event()
         self._thread = BackgroundThread(self._spin, name='executor')
         self._thread.start()
 
     def stop(self) -> None:
         """Stop serving callbacks; wait a few seconds at most for the one that runs."""
+        self._stopping.set()
         self._executor.shutdown()
         self._thread.join(STOP_TIMEOUT_S)
 
@@ -47,4 +50,6 @@ class Spinner:
             except (ExternalShutdownException, ShutdownException):
                 return
             except Exception:  # An error in one callback must not end the others.
+                if self._stopping.is_set():
+                    return  # `shutdown` may destroy what a callback that just ended still uses.
                 self._node.get_logger().error(traceback.format_exc())
