@@ -40,14 +40,14 @@ setup(
     extras_require={
         # for examples/detect_video.py and other programs without ROS
         'engine': ['numpy', 'onnxruntime', 'opencv-python-headless', 'pillow', 'pyyaml',
-                   'scipy', 'supervision', 'tqdm'],
+                   'supervision', 'tqdm'],
         # for the live table and --validate of udp_infer_listen
         'listen': ['jsonschema', 'rich'],
         # for model.id: grpc://..., a model on a server
         'server': ['tritonclient[grpc]'],
         # for --web of udp_infer_listen
         'web': ['aiohttp'],
-        'test': ['jsonschema', 'onnx', 'pytest', 'pytest-timeout'],
+        'test': ['jsonschema', 'onnx', 'pytest', 'pytest-timeout', 'scipy'],
     },
     entry_points={
         'console_scripts': [

@@ -80,11 +80,11 @@ def test_a_plain_install_brings_no_numpy_and_no_opencv(metadata):
 
 
 @pytest.mark.parametrize('extra, packages', [
-    ('engine', {'numpy', 'onnxruntime', 'opencv-python-headless', 'pillow', 'pyyaml', 'scipy',
+    ('engine', {'numpy', 'onnxruntime', 'opencv-python-headless', 'pillow', 'pyyaml',
                 'supervision', 'tqdm'}),
     ('listen', {'jsonschema', 'rich'}),
     ('web', {'aiohttp'}),
-    ('test', {'jsonschema', 'onnx', 'pytest', 'pytest-timeout'}),
+    ('test', {'jsonschema', 'onnx', 'pytest', 'pytest-timeout', 'scipy'}),
 ])
 def test_an_extra_brings_the_packages_for_its_purpose(metadata, extra, packages):
     assert requirements(metadata, extra) == packages

@@ -169,6 +169,19 @@ def test_a_clip_is_sent_frame_by_frame_and_then_the_process_ends(clip, receiver,
         receiver.recv(65535)
 
 
+def test_a_node_that_neither_draws_nor_downloads_does_not_import_what_that_needs(clip):
+    code, log = run(
+        '-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true',
+        command=[COMMAND[0], '-X', 'importtime', *COMMAND[1:]])
+    assert code == 0, log
+    imported = {
+        line.rpartition('|')[2].strip() for line in log.splitlines()
+        if line.startswith('import time:')}
+    assert 'onnxruntime' in imported
+    assert not imported & {
+        'supervision', 'matplotlib', 'scipy', 'PIL.Image', 'http.client', 'tqdm'}
+
+
 SIGNALS = pytest.mark.parametrize(
     'number', [signal.SIGINT, signal.SIGTERM], ids=['SIGINT', 'SIGTERM'])
 

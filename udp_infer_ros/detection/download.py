@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 import fcntl
-import hashlib
 from http.client import HTTPException, HTTPResponse, InvalidURL
 import logging
 import os
@@ -25,11 +24,11 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from tqdm import tqdm
+from udp_infer_ros.detection.checksum import CHUNK_BYTES, digest_of, wrong_checksum
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.redact import redacted
 
-CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30.0
 """The download fails if the server sends nothing for this long."""
 ATTEMPTS = 3
@@ -43,15 +42,6 @@ LOGGED_BYTES = 10_000_000
 """The same, if the server does not declare the size."""
 
 log = logging.getLogger(__name__)
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 class _Part:
@@ -146,13 +136,6 @@ def download(url: str, path: Path, sha256: str) -> None:
             'model.id', redacted(url),
             f'cannot be stored in {path.parent}: {error.strerror or error}',
             'free some space, or set XDG_CACHE_HOME to another folder') from error
-
-
-def wrong_checksum(model_id: str, *, expected: str, found: str) -> ModelError:
-    """Return the error for a file with another checksum than `model.sha256`."""
-    return ModelError(
-        'model.sha256', expected, f'is not the checksum of {redacted(model_id)}, which is {found}',
-        'use it only if you trust that file')
 
 
 def _download_checked(url: str, part: _Part, sha256: str) -> None:

@@ -13,7 +13,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from udp_infer_ros.detection.catalog import CATALOG, Catalog, CatalogModel
-from udp_infer_ros.detection.download import digest_of, download, wrong_checksum
+from udp_infer_ros.detection.checksum import digest_of, wrong_checksum
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.redact import redacted
 
@@ -109,7 +109,7 @@ def _of_catalog(model: CatalogModel, sha256: str) -> Path:
         raise wrong_checksum(model.name, expected=sha256, found=model.sha256)
     path = cached_path(model)
     try:
-        download(model.url, path, model.sha256)
+        _download(model.url, path, model.sha256)
     except ModelError as error:
         # The user set only a name, neither the address nor the checksum.
         rule = error.rule if error.name == 'model.id' else (
@@ -171,5 +171,11 @@ def _downloaded(url: str, sha256: str) -> Path:
     name = Path(unquote(urlsplit(redacted(url)).path)).name
     name = re.sub(r'[^\w.+-]', '_', name)[-MAX_NAME_CHARACTERS:].lstrip('.')
     path = cache_folder() / sha256[:16] / (name.strip('_') and name or 'model.onnx')
-    download(url, path, sha256)
+    _download(url, path, sha256)
     return path
+
+
+def _download(url: str, path: Path, sha256: str) -> None:
+    # Imported here because a model that is on this machine does not need HTTP.
+    from udp_infer_ros.detection.download import download
+    download(url, path, sha256)

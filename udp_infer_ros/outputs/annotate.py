@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-import supervision as sv
 from udp_infer_ros.frame import BgrImage, caption, Detections, NO_TRACK
 
 TRAIL_FRAMES = 30
@@ -20,6 +19,8 @@ class Annotator:
     """
 
     def __init__(self) -> None:
+        # Imported here because it takes 0.2 s and 40 MB, which a program that draws nothing saves.
+        import supervision as sv
         self._boxes = sv.BoxAnnotator(thickness=2)
         self._labels = sv.LabelAnnotator(
             text_scale=0.4, text_thickness=1, text_padding=3, smart_position=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 import time
 from typing import Any
 
@@ -50,7 +51,6 @@ class ImageOutput:
         self._clock_s = clock_s
         self._settings = AnnotateSettings()
         self._rate_limiter = RateLimiter(self._settings.max_fps)
-        self._annotator = Annotator()
         self._raw = node.create_lifecycle_publisher(Image, '~/image_annotated', LATEST)
         self._compressed = node.create_lifecycle_publisher(
             CompressedImage, '~/image_annotated/compressed', LATEST)
@@ -86,6 +86,11 @@ class ImageOutput:
         if compressed:
             self._compressed.publish(
                 image_to_ros_compressed(scene, header, self._settings.jpeg_quality))
+
+    @cached_property
+    def _annotator(self) -> Annotator:
+        """Return the annotator, which is created for the first subscriber."""
+        return Annotator()
 
     def health(self) -> PartHealth:
         """Return the number of subscribers."""

@@ -12,7 +12,6 @@ from zlib import crc32
 
 import cv2
 import numpy as np
-from PIL import Image
 from udp_infer_ros.errors import DecodeError
 from udp_infer_ros.frame import BgrImage
 from udp_infer_ros.sources.quiet import silence_opencv
@@ -105,6 +104,7 @@ def _check_png(data: bytes) -> str:
 
 def _check_other(data: bytes) -> str:
     """Check the size in the header; return the fault, or an empty text."""
+    from PIL import Image  # Imported here because formats other than JPEG and PNG are rare.
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
+from udp_infer_ros.tracking.assignment import assign
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -89,7 +89,7 @@ def best_pairs(possible: Pairs) -> Pairs:
     This minimizes the cost 1 - gain, where a pair that is not possible costs 1.
     """
     # Most pairs share no row with another one. They are assigned directly, with the same result,
-    # because the time of linear_sum_assignment is cubic.
+    # because the time of `assign` is cubic.
     shared = (np.bincount(possible.a)[possible.a] > 1) | (np.bincount(possible.b)[possible.b] > 1)
     if not shared.any():
         return possible
@@ -100,7 +100,7 @@ def best_pairs(possible: Pairs) -> Pairs:
     gain[row, column] = possible.gain[rival]
     pair = np.full(gain.shape, -1)
     pair[row, column] = rival
-    chosen = pair[linear_sum_assignment(gain, maximize=True)]
+    chosen = pair[assign(gain)]
     keep = ~shared
     keep[chosen[chosen >= 0]] = True
     return possible[keep]

@@ -12,7 +12,6 @@ import math
 
 import cv2
 import numpy as np
-from PIL import Image
 from udp_infer_ros.dataset_settings import BLUR_SCORE, DatasetSettings
 from udp_infer_ros.frame import BgrImage, Buffer, Detections, Result
 
@@ -115,6 +114,8 @@ def _as_it_arrived(result: Result) -> bytes | None:
     data: Buffer | None = result.encoded
     if data is None or bytes(data[:3]) != _JPEG:
         return None
+    # Imported here because a node that collects no dataset does not need it.
+    from PIL import Image
     encoded = bytes(data)
     try:
         with Image.open(BytesIO(encoded)) as picture:
