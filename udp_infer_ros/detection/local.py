@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 from numpy.typing import NDArray
 import onnxruntime as ort
 from udp_infer_ros.detection.backend import BackendInfo
-from udp_infer_ros.detection.providers import AUTO, INSTALL, PROVIDERS
+from udp_infer_ros.detection.providers import (
+    AUTO, CPU, discard_engines, INSTALL, PROVIDERS, TENSORRT, with_options)
 from udp_infer_ros.detection.text import printable
 from udp_infer_ros.detection.types import Outputs, TensorInfo
 from udp_infer_ros.errors import ModelError
@@ -136,10 +137,16 @@ def _open_first(
         provider = PROVIDERS[device][0]
         if provider not in available:
             continue
-        session = _open(settings, path, PROVIDERS[device])
-        if session.get_providers()[0] == provider:
-            because = f', because {" and ".join(failed)} did not start' if failed else ''
-            return session, f'auto: the best of this onnxruntime{because}'
+        try:
+            session = _open(settings, path, PROVIDERS[device])
+        except ModelError as error:
+            if provider == CPU:
+                raise
+            log.debug('%s', error)
+        else:
+            if session.get_providers()[0] == provider:
+                because = f', because {" and ".join(failed)} did not start' if failed else ''
+                return session, f'auto: the best of this onnxruntime{because}'
         log.debug('%s did not start; trying the next one', provider)
         failed.append(provider)
     raise ModelError(
@@ -148,17 +155,22 @@ def _open_first(
 
 
 def _open(
-    settings: ModelSettings, path: str, providers: Sequence[str],
+    settings: ModelSettings, path: str, providers: Sequence[str], *, again: bool = False,
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = settings.threads or usable_cores()
+    threads = settings.threads or usable_cores()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry(
         'session.intra_op.allow_spinning', str(int(settings.spinning)))
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(path, options, providers=list(providers))
+        return ort.InferenceSession(
+            path, options, providers=with_options(providers, Path(path), threads))
     except Exception as error:  # The errors of ONNX Runtime have no public base class.
+        if TENSORRT in providers and not again and discard_engines(Path(path)):
+            log.warning('TensorRT compiles the model again, because: %s', _one_line(error))
+            return _open(settings, path, providers, again=True)
         raise ModelError(
             'model.id', redacted(settings.id), f'must be a complete ONNX file that ONNX Runtime '
             f'{ort.__version__} can load, but: {_one_line(error)}',
