@@ -146,7 +146,7 @@ class ModelSettings:
     max_batch: int = param(0, (
         'Cameras that share the model in one process: largest number of their frames in one '
         'call, where the model has a free first axis. Only frames that already wait are '
-        'combined. 0: 1 on the CPU, 8 on other devices.'), low=0, high=64)
+        'combined. 0: 1 on the CPU and with OpenVINO, 8 on a GPU.'), low=0, high=64)
     timeout_s: float = param(1.0, (
         'Model on a server: a frame without an answer after this time is dropped.'), unit='s',
         low=0.01, high=3600.0)

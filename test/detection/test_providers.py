@@ -9,14 +9,15 @@ Neither OpenVINO nor TensorRT runs here: a session of the CPU records what it is
 
 import json
 import logging
-import os
 from pathlib import Path
 
 from helpers import write_model, yolo_table
 import numpy as np
 import onnxruntime as ort
 import pytest
-from udp_infer_ros.detection.local import open_session
+from udp_infer_ros.detection import pool
+from udp_infer_ros.detection.local import open_session, usable_cores
+from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.detection.providers import CPU, CUDA, OPENVINO, TENSORRT
 from udp_infer_ros.errors import ModelError
 from udp_infer_ros.settings import ModelSettings
@@ -153,16 +154,27 @@ def test_the_first_start_announces_that_the_model_is_compiled(given, model, cach
     assert 'compiles' not in caplog.text
 
 
+def properties(call):
+    """Return the properties of OpenVINO for the CPU."""
+    return json.loads(call[OPENVINO]['load_config'])['CPU']
+
+
 def test_openvino_runs_on_the_cpu_with_our_threads_in_single_precision(given, model):
     start(model, 'openvino', threads=3)
-    options = given[0][OPENVINO]
-    assert options['device_type'] == 'CPU'
-    assert json.loads(options['load_config']) == {'CPU': {
-        'INFERENCE_NUM_THREADS': '3', 'ENABLE_CPU_PINNING': 'NO',
-        'INFERENCE_PRECISION_HINT': 'f32'}}
+    assert given[0][OPENVINO]['device_type'] == 'CPU'
+    assert properties(given[0]) == {
+        'INFERENCE_NUM_THREADS': '3', 'NUM_STREAMS': '1', 'ENABLE_CPU_PINNING': 'NO',
+        'INFERENCE_PRECISION_HINT': 'f32'}
     start(model, 'openvino')
-    threads = json.loads(given[1][OPENVINO]['load_config'])['CPU']['INFERENCE_NUM_THREADS']
-    assert 1 <= int(threads) <= os.cpu_count()
+    assert properties(given[1])['INFERENCE_NUM_THREADS'] == str(usable_cores())
+
+
+@pytest.mark.parametrize('cameras', [1, 2, 5])
+def test_cameras_that_share_openvino_use_every_core_once(given, model, monkeypatch, cameras):
+    monkeypatch.setattr(pool, 'usable_cores', lambda: 4)
+    ModelPool(cameras).load(ModelSettings(id=str(model), device='openvino')).close()
+    assert properties(given[0])['INFERENCE_NUM_THREADS'] == '4'
+    assert properties(given[0])['NUM_STREAMS'] == str(min(cameras, 4))
 
 
 def test_auto_takes_the_next_device_if_one_cannot_run_the_model(given, model):

@@ -46,13 +46,14 @@ class LocalBackend:
         self._run = session.run
 
     @classmethod
-    def load(cls, settings: ModelSettings, path: Path) -> LocalBackend:
+    def load(cls, settings: ModelSettings, path: Path, calls: int = 1) -> LocalBackend:
         """
         Load a model file on `model.device`.
 
+        :param calls: the number of calls of `infer` at once.
         :raises ModelError: if the file is damaged, or the device is not available.
         """
-        session, reason = open_session(settings, str(path))
+        session, reason = open_session(settings, str(path), calls)
         info = BackendInfo(
             name=printable(path.stem), location=printable(str(path), MAX_ERROR_CHARACTERS),
             provider=session.get_providers()[0], provider_reason=reason,
@@ -88,11 +89,14 @@ class LocalBackend:
         self._run = _run_closed
 
 
-def open_session(settings: ModelSettings, path: str) -> tuple[ort.InferenceSession, str]:
+def open_session(
+    settings: ModelSettings, path: str, calls: int = 1,
+) -> tuple[ort.InferenceSession, str]:
     """
     Load a network on `model.device`.
 
     :param path: the ONNX file.
+    :param calls: the number of calls at once.
     :return: the session, and why it runs on this device.
     :raises ModelError: if the file is damaged, or the device is not available. ONNX Runtime
         itself would fall back to the CPU without an error.
@@ -100,14 +104,14 @@ def open_session(settings: ModelSettings, path: str) -> tuple[ort.InferenceSessi
     available = ort.get_available_providers()
     log.debug('onnxruntime %s has %s', ort.__version__, ', '.join(available))
     if settings.device == 'auto':
-        return _open_first(settings, path, available)
+        return _open_first(settings, path, calls, available)
     providers = PROVIDERS[settings.device]
     if providers[0] not in available:
         raise ModelError(
             'model.device', settings.device,
             f'needs {providers[0]}, which this onnxruntime {ort.__version__} does not have',
             f'{INSTALL[settings.device]}; it has {", ".join(available)}')
-    session = _open(settings, path, [name for name in providers if name in available])
+    session = _open(settings, path, calls, [name for name in providers if name in available])
     used = session.get_providers()[0]
     if used != providers[0]:
         raise ModelError(
@@ -129,7 +133,7 @@ def usable_cores() -> int:
 
 
 def _open_first(
-    settings: ModelSettings, path: str, available: Sequence[str],
+    settings: ModelSettings, path: str, calls: int, available: Sequence[str],
 ) -> tuple[ort.InferenceSession, str]:
     """Load a network on the first device of AUTO that starts."""
     failed: list[str] = []
@@ -138,7 +142,7 @@ def _open_first(
         if provider not in available:
             continue
         try:
-            session = _open(settings, path, PROVIDERS[device])
+            session = _open(settings, path, calls, PROVIDERS[device])
         except ModelError as error:
             if provider == CPU:
                 raise
@@ -155,7 +159,8 @@ def _open_first(
 
 
 def _open(
-    settings: ModelSettings, path: str, providers: Sequence[str], *, again: bool = False,
+    settings: ModelSettings, path: str, calls: int, providers: Sequence[str], *,
+    again: bool = False,
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
     threads = settings.threads or usable_cores()
@@ -166,11 +171,11 @@ def _open(
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(
-            path, options, providers=with_options(providers, Path(path), threads))
+            path, options, providers=with_options(providers, Path(path), threads, calls))
     except Exception as error:  # The errors of ONNX Runtime have no public base class.
         if TENSORRT in providers and not again and discard_engines(Path(path)):
             log.warning('TensorRT compiles the model again, because: %s', _one_line(error))
-            return _open(settings, path, providers, again=True)
+            return _open(settings, path, calls, providers, again=True)
         raise ModelError(
             'model.id', redacted(settings.id), f'must be a complete ONNX file that ONNX Runtime '
             f'{ort.__version__} can load, but: {_one_line(error)}',

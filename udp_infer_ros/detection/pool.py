@@ -17,7 +17,7 @@ from udp_infer_ros.detection.catalog import CATALOG, Catalog
 from udp_infer_ros.detection.local import LocalBackend, usable_cores
 from udp_infer_ros.detection.model_server import is_server
 from udp_infer_ros.detection.model_store import locate
-from udp_infer_ros.detection.providers import CPU
+from udp_infer_ros.detection.providers import CPU, OPENVINO
 from udp_infer_ros.detection.remote import connect, RemoteBackend
 from udp_infer_ros.detection.scheduler import Feeds, Scheduler
 from udp_infer_ros.detection.types import Outputs
@@ -58,7 +58,7 @@ class ModelPool:
         # A session with n threads has n - 1 of its own; each call adds the thread that makes it.
         threads = settings.threads or max(1, cores - self._cameras + 1)
         calls = max(1, min(self._cameras, cores - threads + 1))
-        found = _find(replace(settings, threads=threads), catalog, abort)
+        found = _find(replace(settings, threads=threads), calls, catalog, abort)
         key = found.key
         with self._lock:
             network = self._networks.setdefault(key, _Network())
@@ -159,17 +159,18 @@ def _schedule(backend: Backend, calls: int, cameras: int, max_batch: int) -> Sch
         # The server combines the calls that arrive together, unless batches are made here.
         return Scheduler(
             backend, calls=1 if max_batch > 1 else cameras, max_batch=max_batch or 1)
-    if backend.info.provider == CPU:
+    if backend.info.provider in (CPU, OPENVINO):
         return Scheduler(backend, calls=calls, max_batch=max_batch or 1)
     return Scheduler(backend, calls=1, max_batch=max_batch or ACCELERATOR_BATCH)
 
 
 def _find(
-    settings: ModelSettings, catalog: Catalog, abort: threading.Event | None,
+    settings: ModelSettings, calls: int, catalog: Catalog, abort: threading.Event | None,
 ) -> _Found:
     """
     Choose where a network runs. This is the only place that knows every kind of backend.
 
+    :param calls: the number of inferences at once.
     :raises ModelError: if there is no such model.
     """
     if is_server(settings.id):
@@ -179,7 +180,8 @@ def _find(
     path = locate(settings.id, settings.sha256, catalog)
     options = (settings.device, settings.threads, settings.spinning, settings.max_batch)
     return _Found(
-        (*_identity(path), *options), lambda: LocalBackend.load(settings, path), lambda: None)
+        (*_identity(path), *options), lambda: LocalBackend.load(settings, path, calls),
+        lambda: None)
 
 
 def _identity(path: Path) -> tuple[str, int, int, int]:
