@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+import ctypes
 import logging
 import os
 from pathlib import Path
@@ -54,6 +55,7 @@ class LocalBackend:
         :raises ModelError: if the file is damaged, or the device is not available.
         """
         session, reason = open_session(settings, str(path), calls)
+        _return_free_memory()
         info = BackendInfo(
             name=printable(path.stem), location=printable(str(path), MAX_ERROR_CHARACTERS),
             provider=session.get_providers()[0], provider_reason=reason,
@@ -187,6 +189,13 @@ def _load_remedy(path: str) -> str:
     if target == os.path.abspath(path):
         return 'export or copy it again'
     return f'export or copy it again; if it has external data, give {target!r}, not the link'
+
+
+def _return_free_memory() -> None:
+    """Return what the optimization of the network has freed, which glibc keeps, to the system."""
+    trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)  # None in other C libraries
+    if trim is not None:
+        trim(0)
 
 
 def _tensor_info(argument: Any) -> TensorInfo:
