@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TYPE_CHECKING, Union
 
 import numpy as np
 from numpy.typing import NDArray
-from udp_infer_ros.boxes import center_size_from_corners
 from udp_infer_ros.errors import FrameError
 
 if TYPE_CHECKING:
@@ -197,13 +196,12 @@ class Result:
     def objects(self) -> tuple[DetectedObject, ...]:
         """Return the rows, rounded: centers 0.001 px, sizes 0.01 px, scores 0.0001."""
         rows = self.detections
-        boxes = center_size_from_corners(rows.xyxy.astype(np.float64))
+        corners = rows.xyxy.astype(np.float64)
         # Corners are multiples of 0.01 px, so centers are multiples of 0.005 px.
-        center, size = np.round(boxes[:, :2], 3), np.round(boxes[:, 2:], 2)
+        center = ((corners[:, :2] + corners[:, 2:]) / 2).round(3)
+        size = (corners[:, 2:] - corners[:, :2]).round(2)
         return tuple(map(
-            DetectedObject,
-            center[:, 0].tolist(), center[:, 1].tolist(),
-            size[:, 0].tolist(), size[:, 1].tolist(),
-            np.round(rows.score.astype(np.float64), 4).tolist(),
+            DetectedObject, *center.T.tolist(), *size.T.tolist(),
+            rows.score.astype(np.float64).round(4).tolist(),
             rows.class_id.tolist(), rows.class_name.tolist(), rows.track_id.tolist(),
         ))

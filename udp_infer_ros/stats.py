@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import threading
@@ -98,7 +98,8 @@ class Stats:
         self._last_error = ''
         self._offered_rate = Rate()
         self._processed_rate = Rate()
-        self._latency_ms: dict[str, deque[float]] = {}
+        self._latency_ms: defaultdict[str, deque[float]] = defaultdict(
+            lambda: deque(maxlen=WINDOW))
 
     def count_offered(self) -> None:
         """Count one frame that a source offered."""
@@ -151,7 +152,7 @@ class Stats:
             self._processed += 1
             self._processed_rate.tick(self._clock_s())
             for stage, value_ms in latency_ms.items():
-                self._latency_ms.setdefault(stage, deque(maxlen=WINDOW)).append(value_ms)
+                self._latency_ms[stage].append(value_ms)
 
     @property
     def offered(self) -> int:

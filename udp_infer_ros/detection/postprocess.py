@@ -41,12 +41,20 @@ class Postprocessor:
         # Outputs may contain anything; rows that are not finite are dropped.
         with np.errstate(invalid='ignore', over='ignore'):
             found = self._family.decode(outputs, selection.min_score, self._size)
-        found = _best(found[self._is_valid(found, selection)], selection.max_candidates)
+        if not len(found):
+            return Detections.empty()
+        found = found[self._best(found, selection)]
         if self._family.needs_nms:
             found = found[non_max_suppression(
                 found.xyxy, found.scores, found.class_ids, iou=selection.iou,
                 class_agnostic=selection.class_agnostic)]
         return self._in_image(found, letterbox, selection.max_detections)
+
+    def _best(self, found: Candidates, selection: Selection) -> NDArray[np.intp]:
+        """Return the rows of the valid boxes with the highest scores, in this order."""
+        rows = self._is_valid(found, selection).nonzero()[0]
+        order = (-found.scores[rows]).argsort(kind='stable')
+        return rows[order[:selection.max_candidates]]
 
     def _is_valid(self, found: Candidates, selection: Selection) -> NDArray[np.bool_]:
         """Return a mask (n,) of the finite boxes with an area and a selected class."""
@@ -68,10 +76,8 @@ class Postprocessor:
         :param found: highest score first.
         :param limit: number of visible boxes to keep.
         """
-        boxes = letterbox.undo(found.xyxy)
-        np.clip(boxes[:, 0::2], 0, letterbox.image_width, out=boxes[:, 0::2])
-        np.clip(boxes[:, 1::2], 0, letterbox.image_height, out=boxes[:, 1::2])
-        boxes = round_corners(boxes)
+        size = (letterbox.image_width, letterbox.image_height)
+        boxes = round_corners(letterbox.undo(found.xyxy).clip(0, size * 2))
         visible = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))[:limit]
         found = found[visible]
         return Detections(
@@ -83,8 +89,3 @@ class Postprocessor:
 
     def _name(self, class_id: int) -> str:
         return self._labels[class_id] if class_id < len(self._labels) else f'class_{class_id}'
-
-
-def _best(found: Candidates, count: int) -> Candidates:
-    """Return the rows with the highest scores, in this order."""
-    return found[np.argsort(-found.scores, kind='stable')[:count]]
