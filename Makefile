@@ -1,11 +1,12 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo demo-3d test test-fast test-servers fuzz bench bench-dataset bench-web bench-cameras bench-positions bench-tracking lint clean bench-servers
+.PHONY: help demo demo-3d test test-fast test-servers test-openvino fuzz bench bench-openvino bench-dataset bench-web bench-cameras bench-positions bench-tracking lint clean bench-servers
 
 SHELL := bash
 export PYTHON ?= python3
 ROS ?= jazzy
 # Run a command in the environment of $(ROS), which is created or updated first if necessary.
-IN_ENV := export ROS=$(ROS); source dev/env.sh &&
+IN_ENV = export ROS=$(ROS); source dev/env.sh &&
+WITH_OPENVINO = export PYTHONPATH="$$(python bench/openvino.py --path)" &&
 
 help:       ## show this list
 	@sed -n 's/^\([a-z0-9-]*\): *## /  make \1\t/p' Makefile | expand -t 24
@@ -27,6 +28,10 @@ test-fast:  ## the fast tests, with Jazzy
 test-servers: ## the tests with real model servers, Triton and MLServer; about 1 GB in build/
 	@$(PYTHON) bench/model_servers.py && $(IN_ENV) UDP_INFER_SERVERS=1 python -m pytest -q -s test/servers
 
+test-openvino: ROS = kilted
+test-openvino: ## the tests with OpenVINO; about 300 MB in build/
+	@$(IN_ENV) $(WITH_OPENVINO) UDP_INFER_OPENVINO=1 python -m pytest -q test/openvino
+
 fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten times as many examples
 	@$(IN_ENV) python -m pytest -q test/fuzz
 
@@ -38,6 +43,10 @@ bench-cameras: ## compare four cameras in one process with four processes; --hel
 
 bench-dataset: ## measure what collecting a dataset costs
 	@$(IN_ENV) python bench/dataset.py
+
+bench-openvino: ROS = kilted
+bench-openvino: ## compare OpenVINO with the CPU of ONNX Runtime; --help lists ARGS
+	@$(IN_ENV) $(WITH_OPENVINO) python bench/openvino.py $(ARGS)
 
 bench-positions: ## measure the cost of positions only
 	@$(IN_ENV) python bench/stages.py --positions
