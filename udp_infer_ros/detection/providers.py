@@ -15,7 +15,7 @@ import re
 import shutil
 
 import onnxruntime as ort
-from udp_infer_ros.detection.download import digest_of
+from udp_infer_ros.detection.checksum import digest_of
 from udp_infer_ros.detection.model_store import cache_folder
 
 log = logging.getLogger(__name__)
