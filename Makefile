@@ -1,5 +1,5 @@
 # The commands for development. The environments, ROS 2 included, are created when first used: see dev/README.md.
-.PHONY: help demo demo-3d test test-fast test-servers test-openvino fuzz bench bench-openvino bench-dataset bench-web bench-cameras bench-positions bench-tracking lint clean bench-servers
+.PHONY: help demo demo-3d test test-fast test-servers test-openvino fuzz bench bench-openvino bench-dataset bench-web bench-cameras bench-peers bench-positions bench-tracking lint clean bench-servers
 
 SHELL := bash
 export PYTHON ?= python3
@@ -47,6 +47,9 @@ bench-dataset: ## measure what collecting a dataset costs
 bench-openvino: ROS = kilted
 bench-openvino: ## compare OpenVINO with the CPU of ONNX Runtime; --help lists ARGS
 	@$(IN_ENV) $(WITH_OPENVINO) python bench/openvino.py $(ARGS)
+
+bench-peers: ## compare with other programs; 25 minutes, and 9 GB in build/ the first time; --help lists ARGS
+	@$(IN_ENV) python bench/peers/compare.py $(ARGS)
 
 bench-positions: ## measure the cost of positions only
 	@$(IN_ENV) python bench/stages.py --positions

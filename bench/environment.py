@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 ROOT = Path(__file__).resolve().parent.parent
+ATTEMPTS = 3
+"""Downloads may fail; pip keeps those that are complete."""
 
 
 def create(name: str, requirements: Path, python: str = sys.executable) -> Path:
@@ -15,14 +17,20 @@ def create(name: str, requirements: Path, python: str = sys.executable) -> Path:
     Create or replace build/<name>, unless the same requirements are installed in it.
 
     :return: the folder of the environment.
+    :raises CalledProcessError: if it cannot be installed.
     """
     folder = ROOT / 'build' / name
     installed = folder / requirements.name
     if not installed.is_file() or installed.read_bytes() != requirements.read_bytes():
         subprocess.run([python, '-m', 'venv', '--clear', folder], check=True)
-        subprocess.run(
-            [folder / 'bin' / 'python', '-m', 'pip', 'install', '--quiet',
-             '--disable-pip-version-check', '-r', requirements], check=True)
+        install = [
+            folder / 'bin' / 'python', '-m', 'pip', 'install', '--quiet',
+            '--disable-pip-version-check', '-r', requirements]
+        for _ in range(ATTEMPTS - 1):
+            if subprocess.run(install).returncode == 0:
+                break
+        else:
+            subprocess.run(install, check=True)
         installed.write_bytes(requirements.read_bytes())
     return folder
 
