@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,12 +105,12 @@ def ages(recording: Recording, sent_s: np.ndarray) -> Figures:  # type: ignore[t
     """
     Return the ages of the results when they arrive.
 
-    A program that skips frames before it numbers the first one adds `stamp` to its results; the
-    shift of its numbers is that of most of them.
+    udp_infer skips frames before it numbers the first one, and adds a stamp to its results. No
+    frame is stamped before it is sent, so the smallest shift of the numbers is the right one.
     """
-    shift = Counter(_shifts(recording, sent_s)).most_common(1)
+    shift = min(_shifts(recording, sent_s), default=0)
     number, arrival_s = np.array(sorted(recording.results().items())).T
-    number = number.astype(int) + (shift[0][0] if shift else 0)
+    number = number.astype(int) + shift
     age_ms = (arrival_s - sent_s[number]) * 1e3
     age_ms = age_ms[arrival_s >= arrival_s[0] + LIVE_WARM_UP_S]
     p50_ms, p95_ms = np.percentile(age_ms, (50, 95))
