@@ -35,8 +35,8 @@ test-openvino: ## the tests with OpenVINO; about 300 MB in build/
 fuzz:       ## property tests with random input; UDP_INFER_FUZZ=10 runs ten times as many examples
 	@$(IN_ENV) python -m pytest -q test/fuzz
 
-bench:      ## measure latency and throughput on this machine
-	@$(IN_ENV) python bench/stages.py
+bench:      ## measure everything, and write docs/performance.md: a quarter of an hour; --help lists ARGS
+	@$(IN_ENV) python bench/bench.py $(ARGS)
 
 bench-cameras: ## compare four cameras in one process with four processes; --help lists ARGS
 	@$(IN_ENV) python bench/cameras.py $(ARGS)

@@ -277,20 +277,21 @@ def make_clip(path: Path, rate_hz: float = 25.0) -> Path:
     return path
 
 
-def make_small_model(path: Path, objects: int = 0) -> Path:
+def make_small_model(path: Path, objects: int = 0, depth: int = 1) -> Path:
     """
     Write a network of the size and with the output of a small YOLOv8, with a free first axis.
 
     Its weights are random, and no other score exceeds the threshold.
 
     :param objects: up to 20, at the same places of every image.
+    :param depth: multiplies the number of layers.
     """
     from onnx import helper, numpy_helper, save, TensorProto
     random = np.random.default_rng(1)
     nodes, weights, name, channels = [], [], 'images', 3
     for number, (width, stride, repeat) in enumerate(
             ((16, 2, 1), (32, 2, 2), (64, 2, 3), (128, 2, 3), (160, 2, 2))):
-        for step in range(repeat):
+        for step in range(repeat * depth):
             weight = random.normal(0.0, (2.0 / (9 * channels)) ** 0.5, (width, channels, 3, 3))
             out = f'stage{number}_{step}'
             weights.append(numpy_helper.from_array(weight.astype(np.float32), f'{out}_weight'))
