@@ -32,7 +32,7 @@ from cameras import busy_s
 import cv2
 import numpy as np
 import onnxruntime
-from report import FOLDER, ROOT, RUNS, write_page
+from report import FOLDER, read_runs, ROOT, RUNS, write_page
 
 PARTS: Mapping[str, Sequence[str]] = {
     'path': ['path.py'],
@@ -68,7 +68,7 @@ def run(part: str, arguments: Sequence[str]) -> dict[str, Any] | None:
     return {
         'date': date.today().isoformat(), 'seconds': round(spent_s), 'load': round(load, 1),
         'others': round(max(0.0, others_s) / spent_s / (os.cpu_count() or 1), 3),
-        'machine': machine(), 'versions': versions()}
+        'machine': machine(), 'versions': versions(), 'written_ns': result.stat().st_mtime_ns}
 
 
 def machine() -> str:
@@ -104,7 +104,7 @@ def main() -> None:
     arguments = parser.parse_args()
     options = {'memory': [str(arguments.memory_minutes)]}
     FOLDER.mkdir(parents=True, exist_ok=True)
-    runs = json.loads(RUNS.read_text(encoding='utf-8')) if RUNS.exists() else {}
+    runs = read_runs()
     failed = []
     for part in arguments.only:
         if (found := run(part, options.get(part, ()))) is None:

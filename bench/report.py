@@ -219,13 +219,26 @@ BLOCKS: Mapping[str, tuple[Sequence[str], Callable[..., Iterator[str]]]] = {
 """The blocks of the page: the parts that each needs, and what returns its lines."""
 
 
+def read_runs() -> dict[str, Data]:
+    """Return when each part ran, and beside which load."""
+    runs: dict[str, Data] = (
+        json.loads(RUNS.read_text(encoding='utf-8')) if RUNS.exists() else {})
+    return runs
+
+
+def is_of(part: str, run: Data) -> bool:
+    """Return whether the file of a part is that of the run, and not of its script alone."""
+    file = FOLDER / f'{part}.json'
+    return file.exists() and file.stat().st_mtime_ns == run['written_ns']
+
+
 def write_page() -> None:
     """
     Replace the blocks of the page that this module writes.
 
     :raises ValueError: if the page does not have each of them once.
     """
-    runs = json.loads(RUNS.read_text(encoding='utf-8')) if RUNS.exists() else {}
+    runs = {part: run for part, run in read_runs().items() if is_of(part, run)}
     files = {part: json.loads((FOLDER / f'{part}.json').read_text(encoding='utf-8'))
              for part in runs}
     page = PAGE.read_text(encoding='utf-8')
