@@ -279,11 +279,13 @@ def test_the_motion_is_measured_from_the_latest_frame_whose_network_did_not_fail
 
 
 def test_a_closed_pipeline_has_no_thread(blind):
+    before = threading.enumerate()
     pipeline = make_pipeline(blind)
     processed(pipeline, 0)
-    assert any('motion' in thread.name for thread in threading.enumerate())
+    started = [thread for thread in threading.enumerate() if thread not in before]
+    assert any('motion' in thread.name for thread in started)
     pipeline.close()
-    assert not any('motion' in thread.name for thread in threading.enumerate())
+    assert not any(thread.is_alive() for thread in started)
 
 
 @pytest.mark.parametrize('tracker', ['bytetrack', 'none'])
