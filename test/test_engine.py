@@ -543,3 +543,43 @@ def test_two_engines_on_one_model_detect_what_each_detects_alone(tmp_path):
     assert [len(frames) for frames in together] == [40, 40]
     assert together == alone
     assert [boxes for _, boxes, _, _ in alone[0]] != [boxes for _, boxes, _, _ in alone[1]]
+
+
+def test_results_do_not_depend_on_the_number_of_frames_in_flight(tmp_path):
+    clip = write_clip(tmp_path / 'clip.avi', frames=40, fps=25.0, step=6)
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table(BOXES, 2), metadata={'names': "['person', 'car']"})
+
+    def results_with(concurrency):
+        settings = Settings().with_values({
+            'model.id': str(path), 'model.concurrency': concurrency, 'source.uri': str(clip)})
+        results = Results()
+        engine = Engine.load(settings, [results])
+        assert engine.model.concurrency == max(1, concurrency)
+        source = make_source(settings.source, time.time_ns)
+        source.open()
+        engine.start(source)
+        assert engine.wait(20.0)
+        engine.close()
+        return [(result.seq, result.frame.index, result.objects, result.camera_motion)
+                for result in results.get_all()]
+    one = results_with(1)
+    assert len(one) == 40 and one[-1][2][0].track_id == 1
+    assert results_with(3) == one and results_with(0) == one
+
+
+def test_settings_change_between_two_frames_also_while_several_are_in_flight(tmp_path):
+    path = write_model(
+        tmp_path / 'm.onnx', yolo_table(BOXES, 2), metadata={'names': "['person', 'car']"})
+    settings = Settings().with_values({'model.id': str(path), 'model.concurrency': 3})
+    results = Results()
+    engine = Engine.load(settings, [results])
+    source = ManualSource()
+    engine.start(source)
+    source.offer(20)
+    engine.configure(settings.with_values({'detect.confidence': 0.7}))
+    source.offer(20)
+    engine.close()
+    counts = [len(result.objects) for result in results.get_all()]
+    assert len(counts) == 40 and counts == sorted(counts, reverse=True)
+    assert counts[:19] == 19 * [2] and counts[-19:] == 19 * [1]

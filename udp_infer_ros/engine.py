@@ -19,6 +19,7 @@ import logging
 import threading
 import time
 
+from udp_infer_ros.detection.concurrency import load_measured
 from udp_infer_ros.detection.detector import Detector
 from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.errors import ModelError
@@ -29,6 +30,7 @@ from udp_infer_ros.pipeline import Pipeline
 from udp_infer_ros.settings import Settings
 from udp_infer_ros.sources.base import Source
 from udp_infer_ros.sources.intake import Intake
+from udp_infer_ros.sources.open import waits_for_model
 from udp_infer_ros.stats import Stats
 from udp_infer_ros.worker import Worker
 
@@ -79,8 +81,12 @@ class Engine:
         :raises ModelError: if the model cannot be loaded.
         :raises SettingError: if an output refuses its settings, or a class name is unknown.
         """
-        detector = Detector.load(
-            settings.model, (models or ModelPool()).load(settings.model, abort=abort))
+        models = models or ModelPool()
+        if settings.model.concurrency or models.cameras > 1 or not waits_for_model(settings.source):
+            detector = Detector.load(settings.model, models.load(settings.model, abort=abort))
+        else:
+            detector, concurrency = load_measured(settings.model, models, abort)
+            log.info('model %s: %s', detector.info.name, concurrency)
         try:
             return cls(settings, detector, outputs, stats or Stats(), now_ns)
         except BaseException:
@@ -107,7 +113,11 @@ class Engine:
             self.settings.source, self._stats, now_ns=self._now_ns,
             first_index=self._stats.offered, wait=source.every_frame, limit_age=source.live)
         self._stats.set_transport_known(False)
-        self._worker = Worker(intake, self._pipeline, self._outputs, self._stats)
+        concurrency = self.model.concurrency
+        self._worker = Worker(
+            intake, self._pipeline, self._outputs, self._stats, inferences=concurrency,
+            # A frame that is prepared ahead would be older than a live one that arrives later.
+            in_flight=concurrency + 1 if source.every_frame else concurrency)
         self._source = source
         self._worker.start()
         source.start(intake)

@@ -37,6 +37,8 @@ class ModelInfo:
     """Why this provider was chosen."""
     threads: int
     """CPU threads; 0 on a server."""
+    concurrency: int = 1
+    """Frames of one camera that it processes at once."""
     frame_bytes: int = 0
     """Sent to the server for each frame; 0 without one."""
     warm_up_ms: float
@@ -53,4 +55,6 @@ class ModelInfo:
     def runs_on(self) -> str:
         """Return what runs the model, and why."""
         text = f'{self.provider} ({self.provider_reason})'
-        return f'{text}, {counted(self.threads, "thread")}' if self.threads else text
+        if self.threads:
+            text += f', {counted(self.threads, "thread")}'
+        return f'{text}, {self.concurrency} frames at once' if self.concurrency > 1 else text

@@ -143,6 +143,11 @@ class ModelSettings:
         'CPU threads for inference. 0: the number of cores available to this process; cameras '
         'that share the model in one process divide them.'),
         low=0, high=1024)
+    concurrency: int = param(0, (
+        'Frames of one camera that the model processes at once. More of them increase the rate '
+        'and, with a live source, the age of the results. 0: measured at configure if the source '
+        'waits for the model (policy every) and no other camera shares it, otherwise 1.'),
+        low=0, high=64)
     max_batch: int = param(0, (
         'Cameras that share the model in one process: largest number of their frames in one '
         'call, where the model has a free first axis. Only frames that already wait are '

@@ -88,7 +88,9 @@ def test_the_detections_in_a_picture_are_printed_and_drawn(two_boxes, picture, t
         'model.family:=yolo', '-p', 'model.labels:=[cat, dog]')
     assert code == 0, errors
     # The picture is 128 x 96, so half of it is 64 x 48, with 8 pixels above and below.
-    assert output.split('one run')[1].splitlines()[1:] == [
+    file, *lines = output.split('one run')[1].splitlines()[1:]
+    assert file.startswith('a file   model.concurrency ')
+    assert lines == [
         'found    2, confidence, corners in pixels', '         dog 0.90  16 16 64 64',
         '         cat 0.50  80 24 112 72', f'drawn to {out}']
     drawn = cv2.imread(str(out))

@@ -302,7 +302,8 @@ def test_a_signal_while_a_stream_opens_ends_the_process_with_exit_code_0(number,
     ['--log-level', 'debug'], ['--log-level', 'udp_infer:=debug']])
 def test_log_level_debug_shows_the_decisions_of_the_core_and_of_the_node(clip, arguments):
     code, log = run(
-        *arguments, '-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true')
+        *arguments, '-p', f'source.uri:={clip}', '-p', 'source.exit_at_end:=true',
+        '-p', 'model.concurrency:=1')
     assert code == 0
     for text in ('families that match: yolo', f'{clip} is of kind file; it waits for the model',
                  f'opening {clip}', f'{clip}: backend '):

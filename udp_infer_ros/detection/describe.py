@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from udp_infer_ros.detection.catalog import CATALOG, Catalog, CatalogModel
+from udp_infer_ros.detection.concurrency import Concurrency
 from udp_infer_ros.detection.model_store import cached_path
 from udp_infer_ros.frame import Detections
 from udp_infer_ros.model_info import ModelInfo
@@ -31,6 +32,11 @@ def describe_model(info: ModelInfo) -> str:
         'one run': f'{info.warm_up_ms:.1f} ms',
     }
     return '\n'.join(f'{name:8} {text}' for name, text in rows.items())
+
+
+def describe_concurrency(concurrency: Concurrency) -> str:
+    """Return a line about the frames of a file that are processed at once."""
+    return f'a file   {concurrency}'
 
 
 def _note(info: ModelInfo) -> dict[str, str]:

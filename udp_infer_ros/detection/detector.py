@@ -123,6 +123,7 @@ class Detector:
             input_dtype=str(image.dtype),
             preprocessing=str(preprocessing), provider=backend.info.provider,
             provider_reason=backend.info.provider_reason, threads=backend.info.threads,
+            concurrency=max(1, settings.concurrency),
             frame_bytes=gray.tensor.nbytes if backend.info.remote else 0, warm_up_ms=warm_up_ms)
         return cls(network=network, preprocess=preprocess, postprocess=postprocess, info=info)
 

@@ -38,7 +38,7 @@ class ModelPool:
     """
 
     def __init__(self, cameras: int = 1) -> None:
-        self._cameras = max(1, cameras)
+        self.cameras = max(1, cameras)
         self._lock = threading.Lock()
         self._networks: dict[Hashable, _Network] = {}
 
@@ -55,9 +55,11 @@ class ModelPool:
         :raises ModelError: if the network cannot be loaded.
         """
         cores = usable_cores()
+        concurrency = settings.concurrency or 1
+        frames = self.cameras * concurrency
         # A session with n threads has n - 1 of its own; each call adds the thread that makes it.
-        threads = settings.threads or max(1, cores - self._cameras + 1)
-        calls = max(1, min(self._cameras, cores - threads + 1))
+        threads = settings.threads or max(1, cores - frames + 1)
+        calls = max(concurrency, min(frames, cores - threads + 1))
         found = _find(replace(settings, threads=threads), calls, catalog, abort)
         key = found.key
         with self._lock:
@@ -67,8 +69,7 @@ class ModelPool:
             with network.loading:
                 if network.scheduler is None:
                     backend = network.backend = found.load()
-                    network.scheduler = _schedule(
-                        backend, calls, self._cameras, settings.max_batch)
+                    network.scheduler = _schedule(backend, calls, frames, settings.max_batch)
                 else:
                     found.discard()
         except BaseException:
@@ -154,11 +155,11 @@ class Lease:
             give_back()
 
 
-def _schedule(backend: Backend, calls: int, cameras: int, max_batch: int) -> Scheduler:
+def _schedule(backend: Backend, calls: int, frames: int, max_batch: int) -> Scheduler:
     if backend.info.remote:
         # The server combines the calls that arrive together, unless batches are made here.
         return Scheduler(
-            backend, calls=1 if max_batch > 1 else cameras, max_batch=max_batch or 1)
+            backend, calls=1 if max_batch > 1 else frames, max_batch=max_batch or 1)
     if backend.info.provider in (CPU, OPENVINO):
         return Scheduler(backend, calls=calls, max_batch=max_batch or 1)
     return Scheduler(backend, calls=1, max_batch=max_batch or ACCELERATOR_BATCH)
@@ -178,7 +179,8 @@ def _find(
         return _Found(
             identity, lambda: RemoteBackend(server, served, settings), server.close)
     path = locate(settings.id, settings.sha256, catalog)
-    options = (settings.device, settings.threads, settings.spinning, settings.max_batch)
+    options = (
+        settings.device, settings.threads, calls, settings.spinning, settings.max_batch)
     return _Found(
         (*_identity(path), *options), lambda: LocalBackend.load(settings, path, calls),
         lambda: None)

@@ -17,8 +17,11 @@ from pathlib import Path
 import sys
 
 import cv2
-from udp_infer_ros.detection.describe import describe_detections, describe_model, list_models
+from udp_infer_ros.detection.concurrency import Concurrency, load_measured
+from udp_infer_ros.detection.describe import (
+    describe_concurrency, describe_detections, describe_model, list_models)
 from udp_infer_ros.detection.detector import Detector
+from udp_infer_ros.detection.pool import ModelPool
 from udp_infer_ros.errors import DecodeError, SettingError, UdpInferError
 from udp_infer_ros.frame import BgrImage, Detections
 from udp_infer_ros.outputs.annotate import Annotator
@@ -58,6 +61,8 @@ def _describe(options: argparse.Namespace, words: Sequence[str]) -> None:
         _require_suffix(options.out)
     detector = Detector.load(settings.model)
     write_output(describe_model(detector.info))
+    if not settings.model.concurrency:
+        write_output(describe_concurrency(_measure(settings)))
     if image is None:
         return
     found = _detect(detector, settings, image)
@@ -89,6 +94,13 @@ def _settings(words: Sequence[str]) -> Settings:
     for text in warnings:
         print(text, file=sys.stderr)
     return given_settings(given, Settings())
+
+
+def _measure(settings: Settings) -> Concurrency:
+    """Return what a file would be processed with."""
+    detector, concurrency = load_measured(settings.model, ModelPool())
+    detector.close()
+    return concurrency
 
 
 def _detect(detector: Detector, settings: Settings, image: BgrImage) -> Detections:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import logging
+import time
 
+from udp_infer_ros.errors import SourceError
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.base import Source
 from udp_infer_ros.sources.camera import CameraSource
@@ -31,3 +33,11 @@ def make_source(settings: SourceSettings, now_ns: Callable[[], int]) -> Source:
         'it waits for the model (every)' if source.every_frame else
         'a newer frame replaces a waiting one (latest)')
     return source
+
+
+def waits_for_model(settings: SourceSettings) -> bool:
+    """Return whether the source of these settings waits for the model, as a file does."""
+    try:
+        return bool(settings.uri) and make_source(settings, time.time_ns).every_frame
+    except SourceError:  # It is raised again when the source is opened.
+        return False
