@@ -45,7 +45,7 @@ from cameras import (  # noqa: E402
     arms, busy_s, cpu_s, FOLDER, make_clip, make_small_model, Parameters, processes,
     wait_for_result)
 from udp_infer_ros.detection.local import open_session, usable_cores  # noqa: E402
-from udp_infer_ros.settings import ModelSettings, PARAMETERS  # noqa: E402
+from udp_infer_ros.settings import ModelSettings  # noqa: E402
 import yaml  # noqa: E402
 
 DEFAULT = ROOT / 'udp_infer_ros' / 'models' / 'nanodet_g_416.onnx'
@@ -62,12 +62,11 @@ IN_FLIGHT = min(4, max(2, usable_cores()))
 """Frames in flight, and callers of the bare loop beside them."""
 LOOPS = {'loop': 1, 'loop in flight': IN_FLIGHT}
 """The number of callers of each bare loop."""
-PATHS: dict[str, tuple[str, Parameters]] = {'engine': ('one process', {}), 'node': ('nodes', {})}
+PATHS: dict[str, tuple[str, Parameters]] = {
+    'engine': ('one process', {'model.concurrency': 1}),
+    'node': ('nodes', {'model.concurrency': 1}),
+    'engine in flight': ('one process', {'model.concurrency': IN_FLIGHT})}
 """The arm of cameras.py and the parameters of each path."""
-if 'model.concurrency' in PARAMETERS:
-    PATHS |= {
-        'engine': ('one process', {'model.concurrency': 1}),
-        'engine in flight': ('one process', {'model.concurrency': IN_FLIGHT})}
 
 
 @dataclass(frozen=True, kw_only=True)

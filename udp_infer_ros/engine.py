@@ -81,12 +81,7 @@ class Engine:
         :raises ModelError: if the model cannot be loaded.
         :raises SettingError: if an output refuses its settings, or a class name is unknown.
         """
-        models = models or ModelPool()
-        if settings.model.concurrency or models.cameras > 1 or not waits_for_model(settings.source):
-            detector = Detector.load(settings.model, models.load(settings.model, abort=abort))
-        else:
-            detector, concurrency = load_measured(settings.model, models, abort)
-            log.info('model %s: %s', detector.info.name, concurrency)
+        detector = _load_detector(settings, models or ModelPool(), abort)
         try:
             return cls(settings, detector, outputs, stats or Stats(), now_ns)
         except BaseException:
@@ -230,6 +225,18 @@ class Engine:
             action()
         else:
             self._worker.between_frames(action)
+
+
+def _load_detector(
+    settings: Settings, models: ModelPool, abort: threading.Event | None,
+) -> Detector:
+    """Load a model; measure how many frames of a file it should process at once."""
+    model = settings.model
+    if model.concurrency or models.cameras > 1 or not waits_for_model(settings.source):
+        return Detector.load(model, models.load(model, abort=abort))
+    detector, concurrency = load_measured(model, models, abort)
+    log.info('model %s: %s', detector.info.name, concurrency)
+    return detector
 
 
 def _affects_pipeline(new: Settings, old: Settings) -> bool:

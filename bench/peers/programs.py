@@ -75,7 +75,8 @@ class Program:
             return [str(self.python), str(HERE / self.script), source, str(model), str(port),
                     '--threads', str(threads), *(self.live_arguments if live else ())]
         parameters = {
-            'source.uri': source, 'model.id': str(model), 'model.threads': threads,
+            # It divides the cores between the frames of a file itself; --threads is their number.
+            'source.uri': source, 'model.id': str(model),
             'udp.targets': f'["127.0.0.1:{port}"]', 'udp.max_bytes': 65507}
         words = [word for name, value in parameters.items() for word in ('-p', f'{name}:={value}')]
         return ['udp_infer', '--ros-args', '--log-level', 'WARN', *words]
