@@ -6,7 +6,6 @@
 import gc
 import os
 import threading
-import time
 
 from helpers import record_sessions, write_model, yolo_table
 import pytest
@@ -24,41 +23,42 @@ def model(tmp_path):
     return ModelSettings(id=str(path), device='cpu')
 
 
-@pytest.fixture
-def network(monkeypatch):
-    """Make a network take 10 ms, of which a part cannot run at once; on eight cores."""
+def give_rates(monkeypatch, *rates_hz, fails_with=None):
+    """Give a network a rate with 1, 2, 4 and 8 frames at once, on eight cores."""
     monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: range(8))
-    monkeypatch.setattr(concurrency, 'MEASURE_S', 0.1)
-    alone = threading.Lock()
-    network = SlowNetwork()
+
+    def measure_hz(detector, frames):
+        assert detector.info.concurrency == frames
+        if frames == fails_with:
+            raise ModelError('model.id', 'm', 'does not run', 'check it')
+        return dict(zip((1, 2, 4, 8), rates_hz))[frames]
+    monkeypatch.setattr(concurrency, 'measure_hz', measure_hz)
+
+
+@pytest.mark.parametrize('rates_hz, frames', [
+    ((100.0, 180.0, 340.0, 600.0), 8), ((100.0, 104.0), 1), ((100.0, 180.0, 170.0), 2),
+    ((100.0, 180.0, 340.0, 350.0), 4)])
+def test_inferences_at_once_are_doubled_until_that_gains_little(
+        model, monkeypatch, rates_hz, frames):
+    give_rates(monkeypatch, *rates_hz)
+    detector, found = load_measured(model, ModelPool())
+    assert tuple(found.rates_hz.values()) == rates_hz
+    assert found.frames == detector.info.concurrency == frames
+    assert str(found).startswith(f'model.concurrency {frames} (measured: 1 at once 100.0/s, 2 at')
+    detector.close()
+
+
+@pytest.mark.parametrize('frames', [1, 3])
+def test_frames_are_measured_at_once(model, monkeypatch, frames):
+    meeting, most = threading.Barrier(frames, timeout=10), []
 
     def run(self, prepared):
-        time.sleep(0.01 - network.alone_s)
-        with alone:
-            time.sleep(network.alone_s)
-        if network.fails_with == self.info.concurrency:
-            raise ModelError('model.id', 'm', 'does not run', 'check it')
-        return {}
+        most.append(meeting.wait() + 1)
     monkeypatch.setattr(Detector, 'run', run)
-    return network
-
-
-class SlowNetwork:
-    """How a network behaves."""
-
-    alone_s = 0.0
-    fails_with = None
-
-
-@pytest.mark.parametrize('alone_s, frames, tried', [
-    (0.0, 8, [1, 2, 4, 8]), (0.0099, 1, [1, 2]), (0.006, 2, [1, 2, 4])])
-def test_inferences_at_once_are_doubled_until_that_gains_little(
-        model, network, alone_s, frames, tried):
-    network.alone_s = alone_s
-    detector, found = load_measured(model, ModelPool())
-    assert list(found.rates_hz) == tried
-    assert found.frames == detector.info.concurrency == frames
-    assert str(found).startswith(f'model.concurrency {frames} (measured: 1 at once ')
+    monkeypatch.setattr(concurrency, 'MEASURE_S', 0.0)
+    detector = Detector.load(model)
+    assert concurrency.measure_hz(detector, frames) > 0.0
+    assert len(most) == frames * concurrency.MIN_CALLS and max(most) == frames
     detector.close()
 
 
@@ -68,11 +68,10 @@ def test_a_network_that_is_fast_anyway_is_measured_once(model):
     detector.close()
 
 
-@pytest.mark.parametrize('fails_with', [1, 2, None])
-def test_only_the_chosen_network_stays_loaded(model, network, monkeypatch, fails_with):
+@pytest.mark.parametrize('fails_with, loaded', [(1, 1), (2, 2), (4, 3), (None, 3)])
+def test_only_the_chosen_network_stays_loaded(model, monkeypatch, fails_with, loaded):
     sessions = record_sessions(monkeypatch)
-    network.fails_with = fails_with
-    network.alone_s = 0.006
+    give_rates(monkeypatch, 100.0, 180.0, 170.0, fails_with=fails_with)
     try:
         detector = load_measured(model, ModelPool())[0]
     except ModelError:
@@ -80,4 +79,4 @@ def test_only_the_chosen_network_stays_loaded(model, network, monkeypatch, fails
     assert (detector is None) == (fails_with is not None)
     gc.collect()
     assert sum(session() is not None for session in sessions) == (detector is not None)
-    assert len(sessions) == {1: 1, 2: 2, None: 3}[fails_with]
+    assert len(sessions) == loaded

@@ -24,14 +24,6 @@ demo.clip_path = lambda: clip
 sys.argv[1:] = ['--out', out]
 sys.exit(demo.main())
 """
-LAST_ROWS_OF_THE_BENCH = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import bench
-bench.median_ms = lambda run, repeat: 2.0
-bench.whole_frame(bench.Detector.load(bench.Settings().model))
-"""
-
 DEMO_3D = """
 import sys
 sys.path[:0] = sys.argv[1:3]
@@ -74,13 +66,6 @@ def test_make_demo_prints_what_it_does_how_long_and_how_large_before_it_begins()
     first, second, *commands = done.stdout.splitlines()
     assert 'detects and tracks' in first and 'minute' in first + second and 'GB' in second
     assert 'demo.py' in commands[-1]
-
-
-def test_the_bench_compares_a_whole_frame_with_no_other_way():
-    lines = run(LAST_ROWS_OF_THE_BENCH, ROOT / 'bench').splitlines()
-    assert [line.split(':')[1].split('  ')[0].strip() for line in lines] == [
-        'a whole frame', 'ONNX Runtime alone, part of it']
-    assert all(line.endswith('2.000 ms') and line.count(' ms') == 1 for line in lines)
 
 
 def test_the_demo_of_positions_locates_every_detection_within_two_percent(tmp_path):

@@ -88,13 +88,14 @@ def _try(
     settings = replace(settings, concurrency=frames)
     detector = Detector.load(settings, models.load(settings, abort=abort))
     try:
-        return detector, _measure(detector, frames)
+        return detector, measure_hz(detector, frames)
     except BaseException:
         detector.close()
         raise
 
 
-def _measure(detector: Detector, frames: int) -> float:
+def measure_hz(detector: Detector, frames: int) -> float:
+    """Return the inferences per second, with some frames at once."""
     size = (detector.info.input_height, detector.info.input_width, 3)
     prepared = detector.prepare(
         np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8))
