@@ -30,6 +30,7 @@ from typing import Any
 
 from cameras import busy_s
 import cv2
+from environment import create, TRACKERS
 import numpy as np
 import onnxruntime
 from report import FOLDER, read_runs, ROOT, RUNS, write_page
@@ -43,8 +44,11 @@ PARTS: Mapping[str, Sequence[str]] = {
     'cameras': ['cameras.py', '--growth', '--arms', 'one process', '--models', 'small',
                 '--window', '4'],
     'stages': ['stages.py'],
+    'track_time': ['track_time.py'],
 }
 """The scripts, by the name of the file that each writes."""
+WITH_TRACKERS = ('track_time',)
+"""The parts that run in the environment of the other trackers."""
 
 
 def run(part: str, arguments: Sequence[str]) -> dict[str, Any] | None:
@@ -54,13 +58,18 @@ def run(part: str, arguments: Sequence[str]) -> dict[str, Any] | None:
     :return: when and beside which load it ran, and with which versions; None if it failed.
     """
     script, *rest = PARTS[part]
+    python, environment = sys.executable, dict(os.environ)
+    if part in WITH_TRACKERS:
+        python = str(create('peers', TRACKERS) / 'bin' / 'python')
+        environment['PYTHONPATH'] = str(ROOT)
     print(f'\n--- {part}: {" ".join((script, *rest, *arguments))}', flush=True)
     result = FOLDER / f'{part}.json'
     before_ns = result.stat().st_mtime_ns if result.exists() else 0
     load, begin_s = os.getloadavg()[0], time.monotonic()
     own_s, all_s = children_s(), busy_s()
     code = subprocess.call(
-        [sys.executable, str(Path(__file__).with_name(script)), *rest, *arguments], cwd=ROOT)
+        [python, str(Path(__file__).with_name(script)), *rest, *arguments], cwd=ROOT,
+        env=environment)
     spent_s = time.monotonic() - begin_s
     others_s = busy_s() - all_s - (children_s() - own_s)
     if code or not result.exists() or result.stat().st_mtime_ns == before_ns:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 ROOT = Path(__file__).resolve().parent.parent
+TRACKERS = ROOT / 'bench' / 'requirements-tracking.txt'
 ATTEMPTS = 3
 """Downloads may fail; pip keeps those that are complete."""
 
@@ -36,4 +37,4 @@ def create(name: str, requirements: Path, python: str = sys.executable) -> Path:
 
 
 if __name__ == '__main__':
-    create('peers', ROOT / 'bench' / 'requirements-tracking.txt')
+    create('peers', TRACKERS)

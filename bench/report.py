@@ -99,6 +99,12 @@ ROWS = (
             of_objects('p99_ms')(data), of_objects('median_ms')(data))]),
     Row(part='path', unit='frames/s', goals=(1200, 750, 500, 200), at_least=True,
         read=of_objects('frames_per_s'), name='the same with a network of 0 ms'),
+    Row(part='track_time', unit='ms', goals=(0.3, 0.4, 1.5),
+        read=lambda data: [row['ours_ms'] for row in data['rows'][:3]],
+        name='tracker, 10 / 50 / 300 objects, median'),
+    Row(part='track_time', unit='times', read=lambda data: [
+        row['ratio'] for row in data['rows'][:3]],
+        name='the time of ByteTrack in the package `trackers` over that'),
     Row(part='whole', goals=(0.97,) * 2, at_least=True,
         read=of_whole(['default'], ['engine', 'node']),
         name='720p file, default model, rate over that of a bare loop of `session.run`: engine '

@@ -4,7 +4,7 @@
 """
 Compare the time of the tracker with that of ByteTrack in the package `trackers`.
 
-    python3 bench/environment.py && PYTHONPATH=. build/peers/bin/python bench/track_time.py
+    make bench ARGS='--only track_time'
 
 Both track the same boxes, one frame each in turn: objects of one class that drift in an image of
 1920 x 1080 pixels, with noise of a pixel, 3 % misses and low scores. The figures are written to

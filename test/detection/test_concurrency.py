@@ -24,7 +24,7 @@ def model(tmp_path):
 
 
 def give_rates(monkeypatch, *rates_hz, fails_with=None):
-    """Give a network a rate with 1, 2, 4 and 8 frames at once, on eight cores."""
+    """Return a network a rate with 1, 2, 4 and 8 frames at once, on eight cores."""
     monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: range(8))
 
     def measure_hz(detector, frames):

@@ -10,7 +10,7 @@ import time
 
 from helpers import wait_until
 import pytest
-from sources.source_helpers import reader_threads, RunningSource, SHORT_BACK_OFF
+from sources.source_helpers import PERIOD_S, reader_threads, RunningSource, SHORT_BACK_OFF
 from udp_infer_ros.errors import SourceError
 from udp_infer_ros.settings import SourceSettings
 from udp_infer_ros.sources.camera import CameraSource
@@ -202,8 +202,8 @@ def test_it_is_reopened_too_if_most_of_its_frames_exceed_max_fps(camera):
 
 
 def test_frames_beyond_max_fps_are_signs_of_life(camera):
-    running = start(camera, stall_timeout_s=0.2, max_fps=0.01)
-    wait_until(lambda: running.stats.offered >= 40)
+    running = start(camera, stall_timeout_s=1.0, max_fps=0.01)
+    wait_until(lambda: running.stats.offered * PERIOD_S >= 1.5)
     assert len(running.frames) == 1
     assert running.stats.snapshot().stalls == 0 and camera.opened == 1
     assert running.stop()

@@ -30,6 +30,8 @@ class Prepared:
     """The place of the image in the tensor."""
     resized: BgrImage
     """The image at its size in the tensor, without padding."""
+    channels: Sequence[NDArray[np.uint8]]
+    """Buffers for the channels of the resized image, in its order."""
 
 
 class Preprocessor:
@@ -66,10 +68,11 @@ class Preprocessor:
         cv2.resize(image, (box.width, box.height), dst=prepared.resized)
         rows = slice(box.top, box.top + box.height)
         columns = slice(box.left, box.left + box.width)
-        planes: Sequence[Any] = cv2.split(prepared.resized)
+        cv2.split(prepared.resized, prepared.channels)
         for channel in range(3):
-            pixels = planes[2 - channel if self._preprocessing.color == 'rgb' else channel]
-            self._write(channel, pixels, prepared.planes[channel, rows, columns])
+            source = 2 - channel if self._preprocessing.color == 'rgb' else channel
+            self._write(
+                channel, prepared.channels[source], prepared.planes[channel, rows, columns])
         return prepared
 
     def release(self, prepared: Prepared) -> None:
@@ -102,7 +105,8 @@ class Preprocessor:
             center=resize == 'letterbox', round_down=self._preprocessing.round_down)
         return Prepared(
             tensor=image[np.newaxis] if target.batched else image, planes=planes, letterbox=box,
-            resized=np.empty((box.height, box.width, 3), dtype=np.uint8))
+            resized=np.empty((box.height, box.width, 3), dtype=np.uint8),
+            channels=tuple(np.empty((3, box.height, box.width), dtype=np.uint8)))
 
     def _write(self, channel: int, pixels: NDArray[np.uint8], out: NDArray[Any]) -> None:
         if out.dtype == np.uint8:
