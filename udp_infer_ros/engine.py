@@ -111,8 +111,9 @@ class Engine:
         concurrency = self.model.concurrency
         self._worker = Worker(
             intake, self._pipeline, self._outputs, self._stats, inferences=concurrency,
-            # A frame that is prepared ahead would be older than a live one that arrives later.
-            in_flight=concurrency + 1 if source.every_frame else concurrency)
+            # Each inference has a frame that is ready next, while one more is prepared or written.
+            # A live frame that is prepared ahead would be older than one that arrives later.
+            in_flight=2 * concurrency + 1 if source.every_frame else concurrency)
         self._source = source
         self._worker.start()
         source.start(intake)
