@@ -105,18 +105,15 @@ ROWS = (
     Row(part='track_time', unit='times', read=lambda data: [
         row['ratio'] for row in data['rows'][:3]],
         name='the time of ByteTrack in the package `trackers` over that'),
-    Row(part='whole', goals=(0.97,) * 2, at_least=True,
-        read=of_whole(['default'], ['engine', 'node']),
-        name='720p file, default model, rate over that of a bare loop of `session.run`: engine '
-             'with one frame at a time / node with its defaults'),
-    Row(part='whole', goals=(0.85,) * 2, at_least=True,
-        read=of_whole(['small'], ['engine', 'node']), name='the same, a small model'),
     Row(part='whole', goals=(0.97, 0.85), at_least=True,
-        read=of_whole(['default', 'small'], ['engine in flight']),
-        suffix=' with {in_flight}',
-        name='the same, engine with several frames in flight, default / small model'),
-    Row(part='whole', read=of_whole(['default', 'small'], ['engine in flight'], 'loop in flight'),
-        name='the same over a bare loop with as many callers'),
+        read=of_whole(['default', 'small'], ['node']),
+        name='node with its defaults, 720p file, default / small model: rate over that of a bare '
+             'loop of `session.run`'),
+    Row(part='whole', read=of_whole(['default', 'small'], ['node'], 'loop of several'),
+        suffix=' with {callers} callers',
+        name='the same, over a bare loop with several callers at once'),
+    Row(part='whole', read=of_whole(['default', 'small'], ['node, concurrency 1']),
+        name='the same, with `model.concurrency: 1`, over the bare loop of one caller'),
     Row(part='whole', unit='ms', read=lambda data: [
         data['live']['p50_ms'], data['live']['p95_ms']],
         name='720p camera at 30/s: latency without the inference, median / 95th percentile'),

@@ -6,11 +6,11 @@ Compare the whole path of a frame with a bare loop of InferenceSession.run.
 
     python bench/whole.py
 
-A file of 1280 x 720 is decoded by FFmpeg, tracked, and sent by UDP, once by an engine and once by
-the node. The bare loop runs the same network, with the same options of the session, on a tensor
-that is ready: in one thread, or in several at once for an engine with as many frames in flight.
-Each is a process of its own that is paused while another one is measured; they take turns, and
-the ratios are those within a round.
+A node decodes a file of 1280 x 720, tracks, and publishes, with its defaults and with one
+inference at a time. The bare loop runs the same network, with the same options of the session, on
+a tensor that is ready: in one thread with all cores, or in several at once. Each is a process of
+its own that is paused while another one is measured; they take turns, and the ratios are those
+within a round.
 
 Then a network camera is measured, whose frames arrive at 30/s: the latency of a frame, from its
 arrival to its result, without the inference. The figures are written to build/bench/whole.json.
@@ -58,15 +58,11 @@ LIVE_HZ = 30.0
 LIVE_S = 12.0
 START_S = 10.0
 """Time that the node has to start."""
-IN_FLIGHT = min(4, max(2, usable_cores()))
-"""Frames in flight, and callers of the bare loop beside them."""
-LOOPS = {'loop': 1, 'loop in flight': IN_FLIGHT}
+CALLERS = max(2, usable_cores())
+LOOPS = {'loop': 1, 'loop of several': CALLERS}
 """The number of callers of each bare loop."""
-PATHS: dict[str, tuple[str, Parameters]] = {
-    'engine': ('one process', {'model.concurrency': 1}),
-    'node': ('nodes', {'model.concurrency': 1}),
-    'engine in flight': ('one process', {'model.concurrency': IN_FLIGHT})}
-"""The arm of cameras.py and the parameters of each path."""
+NODES: dict[str, Parameters] = {'node': {}, 'node, concurrency 1': {'model.concurrency': 1}}
+"""The parameters of each node."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,20 +189,20 @@ def run_loop(model: Path, callers: int) -> None:
 
 
 @contextmanager
-def path_720(arm: str, uri: str, parameters: Parameters) -> Iterator[Path720]:
-    """Run an engine or a node until the block ends; paused."""
+def path_720(uri: str, parameters: Parameters) -> Iterator[Path720]:
+    """Run a node until the block ends; paused."""
     with ExitStack() as stack:
         receiver = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         receiver.bind(('127.0.0.1', 0))
-        name = arm.replace(' ', '_')
-        file = FOLDER / f'whole_{name}.yaml'
+        port = receiver.getsockname()[1]
+        file = FOLDER / f'whole_{port}.yaml'
+        stack.callback(file.unlink)
         file.write_text(yaml.safe_dump({'cameras': [{
-            'name': name, 'uri': uri, 'parameters': {
-                'udp.targets': [f'127.0.0.1:{receiver.getsockname()[1]}'],
-                'udp.max_bytes': 65507, **parameters}}]}))
-        [chosen] = arms([PATHS[arm][0]])
-        [process] = stack.enter_context(processes(chosen.commands([file])))
+            'name': f'camera_{port}', 'uri': uri, 'parameters': {
+                'udp.targets': [f'127.0.0.1:{port}'], 'udp.max_bytes': 65507, **parameters}}]}))
+        [nodes] = arms(['nodes'])
+        [process] = stack.enter_context(processes(nodes.commands([file])))
         path = Path720(process, receiver)
         stack.callback(path.close)
         yield path
@@ -222,8 +218,8 @@ def compare(model: Path, rounds: int, window_s: float) -> dict[str, Any]:
         for arm, callers in LOOPS.items():
             sides[arm] = BareLoop(model, callers)
             stack.callback(sides[arm].close)
-        for arm, (_, own) in PATHS.items():
-            sides[arm] = stack.enter_context(path_720(arm, clip, {**parameters, **own}))
+        for arm, own in NODES.items():
+            sides[arm] = stack.enter_context(path_720(clip, {**parameters, **own}))
         for number in range(rounds):
             order = list(sides.items())
             for arm, side in order if number % 2 == 0 else reversed(order):
@@ -251,7 +247,7 @@ def measure_live(window_s: float) -> dict[str, float]:
     """Measure the node with the default model and a network camera."""
     pictures = write_pictures(FOLDER / 'pictures720')
     frames = int((window_s + START_S) * LIVE_HZ)
-    with camera(pictures, LIVE_HZ, frames) as source, path_720('node', source.url, {}) as path:
+    with camera(pictures, LIVE_HZ, frames) as source, path_720(source.url, {}) as path:
         turn = path.measure(window_s)
     p50_ms, p95_ms = np.percentile(turn.own_ms, (50, 95)).tolist()
     return {
@@ -272,10 +268,10 @@ def write_pictures(folder: Path) -> Path:
 
 def print_turns(name: str, found: Mapping[str, Mapping[str, Any]]) -> None:
     """Print the figures of a model."""
-    print(f'\n{name:16} {"frames/s":>9} {"inference":>10} {"others":>7}   ratio to loop   '
-          'to loop in flight')
+    print(f'\n{name:18} {"frames/s":>9} {"inference":>10} {"others":>7}   ratio to loop   '
+          'to loop of several')
     for arm, values in found.items():
-        print(f'{arm:16} {values["frames_per_s"]:9.1f} {values["inference_ms"]:7.2f} ms '
+        print(f'{arm:18} {values["frames_per_s"]:9.1f} {values["inference_ms"]:7.2f} ms '
               f'{values["others"]:7.0%}' + ''.join(
                   f'   {median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f})'
                   for ratios in values['ratios'].values()), flush=True)
@@ -296,8 +292,7 @@ def main() -> None:
     make_clip(FOLDER / 'clip720.mp4')
     models = {'default': DEFAULT, 'small': make_model(FOLDER / 'small_deep.onnx')}
     found: dict[str, Any] = {
-        'rounds': arguments.rounds, 'window_s': arguments.window, 'in_flight': IN_FLIGHT,
-        'models': {}}
+        'rounds': arguments.rounds, 'window_s': arguments.window, 'callers': CALLERS, 'models': {}}
     for name, model in models.items():
         found['models'][name] = compare(model, arguments.rounds, arguments.window)
         print_turns(name, found['models'][name])

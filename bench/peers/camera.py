@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 import multiprocessing
@@ -21,12 +21,13 @@ class Camera:
     """
     The running camera.
 
-    :param connection: to its process.
+    :param port: of its server.
+    :param sent_s: the times of its frames, 0 for those that are not sent.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.url = f'http://127.0.0.1:{connection.recv()}/video.mjpg'
+    def __init__(self, port: int, sent_s: Sequence[float]) -> None:
+        self._sent_s = sent_s
+        self.url = f'http://127.0.0.1:{port}/video.mjpg'
 
     def sent_s(self) -> list[float]:
         """
@@ -34,10 +35,7 @@ class Camera:
 
         A frame that the receiver did not accept in time counts from the time it was due.
         """
-        times = []
-        while self._connection.poll():
-            times.append(self._connection.recv())
-        return times
+        return [time_s for time_s in self._sent_s if time_s]
 
 
 @contextmanager
@@ -50,16 +48,19 @@ def camera(folder: Path, rate_hz: float, count: int) -> Iterator[Camera]:
     """
     context = multiprocessing.get_context('spawn')
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(folder, rate_hz, count, there), daemon=True)
+    sent_s = context.Array('d', count, lock=False)
+    process = context.Process(target=_serve, args=(folder, rate_hz, sent_s, there), daemon=True)
     process.start()
     try:
-        yield Camera(here)
+        yield Camera(here.recv(), sent_s)
     finally:
         process.kill()
         process.join()
 
 
-def _serve(folder: Path, rate_hz: float, count: int, connection: Connection) -> None:
+def _serve(
+    folder: Path, rate_hz: float, sent_s: MutableSequence[float], connection: Connection,
+) -> None:
     pictures = [path.read_bytes() for path in sorted(folder.glob('*.jpg'))]
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,13 +75,13 @@ def _serve(folder: Path, rate_hz: float, count: int, connection: Connection) -> 
 
         def _send_all(self) -> None:
             begin_s = time.monotonic()
-            for number in range(count):
+            for number in range(len(sent_s)):
                 due_s = begin_s + number / rate_hz
                 left_s = due_s - time.monotonic()
                 if left_s > 0.0:
                     time.sleep(left_s)
                     due_s = time.monotonic()
-                connection.send(due_s)
+                sent_s[number] = due_s
                 picture = pictures[number % len(pictures)]
                 self.wfile.write(
                     b'--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n'
