@@ -165,8 +165,8 @@ class ModelSettings:
         'Model on a server, grpcs://: file with the PEM certificates of the authority that '
         'signed that of the server. Empty: those of gRPC.'))
     spinning: bool = param(False, (
-        'Busy-wait between operators: slightly faster on an idle machine, much slower on a '
-        'loaded one.'))
+        'Busy-wait between the operators of a run: about a tenth faster on an idle machine, much '
+        'slower beside other programs.'))
 
     def validate(self) -> None:
         """

@@ -32,7 +32,9 @@ stream and keeps the newest frame only. Not equal:
 
 * udp_infer also publishes on ROS topics, compensates the motion of the camera, tracks with boxes
   from score 0.1, and sends more in its JSON. Like InferencePipeline, it skips frames of a stream.
-* The spinning of ONNX Runtime between runs is off in udp_infer, and on in the others, its default.
+* The threads of ONNX Runtime do not spin in udp_infer, and do in the others, its default. On an idle
+  machine, such as this one should be, that makes them faster; beside other programs, slower: see
+  `model.spinning` above.
 * InferencePipeline runs the model and the tracker of the usual script, because it loads models of
   its vendor only.
 * Left out: Ultralytics, because of its license; UdpStream of Roboflow, because it needs an

@@ -170,6 +170,8 @@ def _open(
     options.inter_op_num_threads = 1
     options.add_session_config_entry(
         'session.intra_op.allow_spinning', str(int(settings.spinning)))
+    # Threads that spin between two runs would take the cores from the rest of a frame.
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(

@@ -10,6 +10,7 @@ import queue
 import threading
 from typing import Any
 
+import cv2
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import CallbackGroup, ReentrantCallbackGroup
@@ -83,6 +84,8 @@ class UdpInferNode(LifecycleNode):
         # is suspended.
         self._group = ReentrantCallbackGroup()
         super().__init__('udp_infer', **keywords)
+        # For the process. Threads of OpenCV would only delay those of the network.
+        cv2.setNumThreads(1)
         ros_log_handler.attach(self.get_logger())
         try:
             self._parameter_server = ParameterServer(self, lambda: self._engine, Settings())
