@@ -125,6 +125,8 @@ ROWS = (
     Row(part='process', unit='s', goals=(0.8,), read=lambda data: [data['start_minus_model_s']],
         suffix=' (whole: {start_s:.2f} s)',
         name='start of the node to the first datagram, minus a script that runs the model once'),
+    Row(part='process', unit='s', read=lambda data: [data['start_measured_minus_model_s']],
+        name='the same for a file, where `model.concurrency` is measured first'),
     Row(part='process', unit='% of a core', goals=(0.5,), name='CPU time of a node without frames',
         read=lambda data: [data['idle_cpu_percent']]),
     Row(part='process', goals=(1.3,), read=lambda data: [data['cpu_ratio']],
