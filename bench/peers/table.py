@@ -32,8 +32,8 @@ stream and keeps the newest frame only. Not equal:
 
 * udp_infer also publishes on ROS topics, compensates the motion of the camera, tracks with boxes
   from score 0.1, and sends more in its JSON. Like InferencePipeline, it skips frames of a stream.
-* The threads of ONNX Runtime do not spin in udp_infer, and do in the others, its default. On an idle
-  machine, such as this one should be, that makes them faster; beside other programs, slower: see
+* The threads of ONNX Runtime do not spin in udp_infer, and do in the others, its default. That is
+  faster on an idle machine, such as this one should be, and slower beside other programs: see
   `model.spinning` above.
 * InferencePipeline runs the model and the tracker of the usual script, because it loads models of
   its vendor only.
