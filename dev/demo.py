@@ -186,8 +186,8 @@ def text_of(summary: dict[str, Any]) -> str:
         f'tracks       {counts("tracks")}',
         f'rate         {summary["fps"]} frames/s, as fast as this machine can',
         'time, ms       median    95 %', *times,
-        'total is more than the sum of the stages: a file is read ahead by one frame, which waits',
-        'for its turn. A frame of a camera or topic does not.',
+        'total is more than the sum of the stages: a file is read ahead, and its frames wait for',
+        'their turn. A frame of a camera or topic does not.',
         'The clip has cuts, and the bundled model is small: some objects are missed or misnamed.'])
 
 
