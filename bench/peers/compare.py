@@ -39,6 +39,7 @@ MODEL = ROOT / 'udp_infer_ros' / 'models' / 'nanodet_g_416.onnx'
 WIDTH, HEIGHT = 1280, 720
 LIVE_S = {30: 12.0, 60: 7.0}
 """Duration of a stream with each rate, frames/s."""
+RUNS = ('bikes', 'file', 'small', 'live30', 'live60')
 Runs = dict[str, Callable[[Program], Figures]]
 
 
@@ -47,11 +48,12 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--threads', type=int, default=2, help='of ONNX Runtime, for each program')
-    parser.add_argument('--only', nargs='+', help='the runs to measure; prints instead of writing')
+    parser.add_argument('--only', nargs='+', choices=RUNS, default=RUNS, metavar='RUN',
+                        help=f'the runs to print, of {", ".join(RUNS)}; default: write all')
     arguments = parser.parse_args()
     programs, missing = install()
     chosen = {name: run for name, run in runs(arguments.threads).items()
-              if not arguments.only or name in arguments.only}
+              if name in arguments.only}
     figures: dict[str, dict[str, list[Figures]]] = {
         program.name: {name: [] for name in chosen} for program in programs}
     for number in range(arguments.rounds):
@@ -63,7 +65,7 @@ def main() -> None:
                     figures[program.name][name].append(measured(program, name, run))
                 except FailedError as error:
                     missing[f'{program.name}, {name}, round {number + 1}'] = str(error)
-    if not arguments.only:
+    if arguments.only is RUNS:
         PATH.parent.mkdir(parents=True, exist_ok=True)
         PATH.write_text(json.dumps({
             'date': date.today().isoformat(), 'machine': machine(), 'threads': arguments.threads,

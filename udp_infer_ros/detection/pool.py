@@ -39,6 +39,7 @@ class ModelPool:
 
     def __init__(self, cameras: int = 1) -> None:
         self.cameras = max(1, cameras)
+        """As given, at least 1."""
         self._lock = threading.Lock()
         self._networks: dict[Hashable, _Network] = {}
 
